@@ -1,0 +1,28 @@
+"""Sinks: where finished pictures go.
+
+The contract, for whoever writes the next sink:
+
+- The constructor opens the device or file for one size and rate, which stay fixed until `close`, and raises
+  `SinkError` with the cure when it cannot.
+- `write` publishes one picture of that size and returns quickly; it never waits for a consumer. It copies what it
+  needs beyond the call. It raises `SinkError` when the device went away, the disk is full and so on: the pipeline then
+  calls `close`, tells the user and opens the sink again later.
+- All calls come from one thread; `close` is called once, also after an error, and afterwards nothing else is. It leaves
+  the device usable for the next start and a file playable.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.frame import Picture
+
+
+class Sink(Protocol):
+    """See the module's text for the contract."""
+
+    name: str
+
+    def write(self, picture: Picture) -> None: ...
+
+    def close(self) -> None: ...
