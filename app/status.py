@@ -1,0 +1,80 @@
+"""What the pipeline says about itself: a snapshot that the window, the command line and tests read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.problems import Problem
+
+WINDOW = 300
+"""Timings are kept for the last 300 frames: ten seconds at 30 fps, long enough for a steady p95."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds of one stage over the last `WINDOW` frames."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A snapshot of a running pipeline.
+
+    Attributes:
+        source: "opening", "live", "lost" or "ended".
+        source_name: what the source calls itself.
+        segmenter: "loading", "ready" or "failed".
+        segmenter_name: model and backend, e.g. "lite on openvino (CPU)".
+        protected: True while the whole frame is covered because no trusted mask exists.
+        card: True while the "camera paused" card is published instead of frames.
+        sinks: each sink's specification and "open" or "lost".
+        fps: pictures published a second, over the last two seconds.
+        captured, published, dropped: counts since the start.
+        timings: stage name → milliseconds: "segment", "refine", "compose", "publish", "total" (capture → published).
+        problems: what is wrong now, most important first; empty when all is well.
+    """
+
+    source: str = "opening"
+    source_name: str = ""
+    segmenter: str = "loading"
+    segmenter_name: str = ""
+    protected: bool = True
+    card: bool = True
+    sinks: dict[str, str] = field(default_factory=dict)
+    fps: float = 0.0
+    captured: int = 0
+    published: int = 0
+    dropped: int = 0
+    timings: dict[str, Timing] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+class Stopwatch:
+    """Keeps the last `WINDOW` durations of each stage in a ring; one writer, any reader."""
+
+    def __init__(self) -> None:
+        self._rings: dict[str, np.ndarray] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Note one duration of a stage."""
+        if stage not in self._rings:
+            self._rings[stage] = np.zeros(WINDOW, np.float32)
+            self._counts[stage] = 0
+        count = self._counts[stage]
+        self._rings[stage][count % WINDOW] = seconds * 1e3
+        self._counts[stage] = count + 1
+
+    def timings(self) -> dict[str, Timing]:
+        """p50 and p95 of each stage so far."""
+        result = {}
+        for stage, ring in list(self._rings.items()):
+            values = ring[: min(self._counts[stage], WINDOW)]
+            if len(values):
+                p50, p95 = np.percentile(values, (50, 95))
+                result[stage] = Timing(float(p50), float(p95))
+        return result
