@@ -1,0 +1,282 @@
+"""A source that outlives its failures, and the way from a specification to a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from threading import Event
+
+import cv2
+import numpy as np
+import pytest
+
+from app.capture import EndOfSource, factory
+from app.capture.devices import CameraInfo
+from app.capture.factory import KINDS, open_source, settle, supervise
+from app.capture.supervisor import FIRST_WAIT, LONGEST_WAIT, SupervisedSource
+from app.frame import Image
+from app.problems import SourceError
+
+SIZE = {"width": 64, "height": 48, "fps": 30.0, "loop": True}
+
+
+class Clock:
+    """Time that passes only when somebody waits or reads."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, stop: Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.time += seconds
+        return stop.is_set()
+
+
+class FakeSource:
+    """Delivers frames 0, 1, … that take `cost` seconds each; `faults` maps a frame to what it raises instead."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        faults: dict[int, Exception] | None = None,
+        *,
+        live: bool = True,
+        fps: float = 30.0,
+        cost: Callable[[int], float] = lambda n: 1 / 30,
+    ) -> None:
+        self.name, self.live, self.fps = "Fake", live, fps
+        self._clock, self._faults, self._cost = clock, faults or {}, cost
+        self.count, self.closed = 0, 0
+
+    def read(self) -> Image:
+        n, self.count = self.count, self.count + 1
+        self._clock.time += self._cost(n)
+        if n in self._faults:
+            raise self._faults[n]
+        return np.full((2, 2, 3), n % 256, np.uint8)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def opener(*outcomes: FakeSource | Exception) -> Callable[[], FakeSource]:
+    """Gives or raises one after the other."""
+    left = iter(outcomes)
+
+    def open_next() -> FakeSource:
+        outcome = next(left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return open_next
+
+
+def supervised(clock: Clock, open_next: Callable[[], FakeSource], **options: bool) -> SupervisedSource:
+    return SupervisedSource(open_next, now=clock.now, wait=clock.wait, **options)
+
+
+def test_missing_camera_is_waited_for_and_comes_by_itself() -> None:
+    clock = Clock()
+    gone = SourceError("It is not there.", "Plug it in.")
+    source = supervised(clock, opener(*[gone] * 7, FakeSource(clock)))
+    assert (source.state, source.problem) == ("opening", None)
+    first = next(source.frames(Event()))
+    assert clock.waits == [0.25, 0.5, 1, 2, 4, 4, 4]
+    assert (source.state, source.problem, source.name) == ("live", None, "Fake")
+    assert first.captured_at == clock.time
+
+
+def test_problem_can_be_seen_while_waiting() -> None:
+    clock, seen = Clock(), []
+
+    def wait(stop: Event, seconds: float) -> bool:
+        seen.append((source.state, source.problem))
+        return clock.wait(stop, seconds)
+
+    gone = SourceError("It is not there.", "Plug it in.")
+    source = SupervisedSource(opener(gone, FakeSource(clock)), now=clock.now, wait=wait)
+    next(source.frames(Event()))
+    assert seen == [("lost", gone.problem)]
+
+
+@pytest.mark.parametrize("fault", [SourceError("Unplugged.", "Plug it in."), RuntimeError("a bug"), cv2.error("torn")])
+def test_failure_midway_closes_and_opens_again(fault: Exception) -> None:
+    clock = Clock()
+    first, second = FakeSource(clock, {5: fault}), FakeSource(clock)
+    source = supervised(clock, opener(first, second))
+    frames = [int(frame.image[0, 0, 0]) for frame in islice(source.frames(Event()), 8)]
+    assert frames == [0, 1, 2, 3, 4, 0, 1, 2]
+    assert first.closed == 1
+    assert clock.waits == [FIRST_WAIT]
+
+
+def test_stall_shows_as_lost_and_heals() -> None:
+    clock = Clock()
+    stalled = SourceError("It stopped delivering.", "Wait.")
+    sources = [
+        FakeSource(clock, {1: stalled}, cost=lambda n: 2.0 if n else 0.03),
+        FakeSource(clock, {0: stalled}, cost=lambda n: 6.0),
+        FakeSource(clock),
+    ]
+    source = supervised(clock, opener(*sources))
+    frames = source.frames(Event())
+    next(frames)
+    next(frames)
+    assert source.state == "live"
+    assert [s.closed for s in sources] == [1, 1, 0]
+
+
+def test_back_off_starts_anew_only_after_steady_delivery() -> None:
+    clock = Clock()
+    fault = SourceError("Gone.", "")
+    flapping = [FakeSource(clock, {1: fault}) for _ in range(3)]
+    steady = FakeSource(clock, {100: fault})
+    source = supervised(clock, opener(*flapping, steady, FakeSource(clock)))
+    list(islice(source.frames(Event()), 104))
+    assert clock.waits == [0.25, 0.5, 1.0, 0.25]
+    assert max(clock.waits) <= LONGEST_WAIT
+
+
+def test_end_of_source() -> None:
+    clock = Clock()
+    inner = FakeSource(clock, {3: EndOfSource()}, live=False)
+    source = supervised(clock, opener(inner), realtime=False)
+    assert len(list(source.frames(Event()))) == 3
+    assert (source.state, source.problem, inner.closed) == ("ended", None, 1)
+
+
+def test_stop_closes_within_one_read_and_interrupts_waiting() -> None:
+    clock, stop = Clock(), Event()
+    inner = FakeSource(clock)
+    for n, _ in enumerate(supervised(clock, opener(inner)).frames(stop)):
+        if n == 4:
+            stop.set()
+    assert (inner.count, inner.closed) == (5, 1)
+
+    stop = Event()
+
+    def wait(event: Event, seconds: float) -> bool:
+        event.set()  # somebody stops while it waits
+        return True
+
+    source = SupervisedSource(opener(SourceError("Gone.", "")), wait=wait)
+    assert list(source.frames(stop)) == []
+
+
+def test_abandoned_iterator_closes_the_source() -> None:
+    clock = Clock()
+    inner = FakeSource(clock)
+    frames = supervised(clock, opener(inner)).frames(Event())
+    next(frames)
+    assert isinstance(frames, Iterator)
+    frames.close()
+    assert inner.closed == 1
+
+
+def times(source: SupervisedSource, count: int) -> list[float]:
+    return [frame.captured_at for frame in islice(source.frames(Event()), count)]
+
+
+def test_pace_is_kept_without_drift() -> None:
+    clock = Clock()
+    slow_every_tenth = FakeSource(clock, live=False, fps=25, cost=lambda n: 0.1 if n % 10 == 5 else 0.01)
+    at = times(supervised(clock, opener(slow_every_tenth)), 1001)
+    assert at[1000] - at[0] == pytest.approx(1000 / 25, abs=0.02)
+
+
+def test_pace_does_not_race_after_a_pause() -> None:
+    clock = Clock()
+    pausing = FakeSource(clock, live=False, fps=25, cost=lambda n: 60.0 if n == 10 else 0.001)
+    at = times(supervised(clock, opener(pausing)), 30)
+    assert min(np.diff(at[11:])) > 0.035
+
+
+def test_live_and_unhurried_sources_are_not_slowed() -> None:
+    clock = Clock()
+    at = times(supervised(clock, opener(FakeSource(clock, live=True, cost=lambda n: 0.001))), 50)
+    assert at[-1] - at[0] == pytest.approx(0.049)
+    clock = Clock()
+    at = times(supervised(clock, opener(FakeSource(clock, live=False, cost=lambda n: 0.001)), realtime=False), 50)
+    assert at[-1] - at[0] == pytest.approx(0.049)
+
+
+def test_source_without_a_rate_is_read_at_the_wanted_one() -> None:
+    clock = Clock()
+    source = SupervisedSource(
+        opener(FakeSource(clock, live=False, fps=0, cost=lambda n: 0.0)), fps=20, now=clock.now, wait=clock.wait
+    )
+    at = times(source, 21)
+    assert at[20] - at[0] == pytest.approx(1.0)
+
+
+def no_cameras() -> list[CameraInfo]:
+    return []
+
+
+def test_unknown_source_lists_the_choices() -> None:
+    with pytest.raises(SourceError) as error:
+        open_source("webcamm", **SIZE)
+    assert all(kind in error.value.problem.cure for kind in KINDS)
+
+
+def test_pattern_has_the_wanted_size() -> None:
+    assert open_source("pattern", **SIZE).read().shape == (48, 64, 3)
+
+
+def test_paths_become_video_picture_or_folder(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.zeros((3, 5, 3), np.uint8))
+    for spec in (str(path), f"file:{path}", str(tmp_path), f"file:{tmp_path}"):
+        assert open_source(spec, **SIZE).read().shape == (3, 5, 3)
+    with pytest.raises(SourceError, match="There is no video"):
+        open_source(f"file:{tmp_path}/none.mp4", **SIZE)
+
+
+def test_camera_by_path_tells_what_is_wrong_with_it() -> None:
+    for spec in ("/dev/video77", "camera:/dev/video77"):
+        with pytest.raises(SourceError, match=r"/dev/video77\) is not there"):
+            open_source(spec, **SIZE)
+
+
+def test_auto_takes_a_real_camera_and_the_clip_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fed = CameraInfo("/dev/video2", "HD Webcam"), CameraInfo("/dev/video9", "OBS", virtual=True)
+    monkeypatch.setattr(factory, "list_cameras", lambda: [real, fed])
+    monkeypatch.setattr(factory.sys, "platform", "linux")
+    assert settle("auto") == settle("camera") == "camera:HD Webcam"
+    monkeypatch.setattr(factory, "list_cameras", lambda: [fed])
+    assert (settle("auto"), settle("camera")) == ("clip", "camera:OBS")
+    monkeypatch.setattr(factory, "list_cameras", no_cameras)
+    assert (settle("auto"), settle("camera"), settle("pattern")) == ("clip", "camera", "pattern")
+
+
+def test_unplugged_camera_is_not_replaced_by_the_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras = [CameraInfo("/dev/video2", "HD Webcam")]
+    opened = []
+
+    def fake_camera(which: str, wish: factory.Wish) -> FakeSource:
+        if not cameras:
+            raise SourceError("No camera was found.", "")
+        opened.append(which)
+        cameras.clear()  # unplugged after its first frame
+        return FakeSource(Clock(), {1: SourceError("Unplugged.", "")})
+
+    monkeypatch.setattr(factory, "list_cameras", lambda: list(cameras))
+    monkeypatch.setattr(factory.sys, "platform", "linux")
+    monkeypatch.setitem(KINDS, "camera", (fake_camera, ""))
+    source, waits = supervise("auto", **SIZE), []
+
+    def wait(stop: Event, seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 2:
+            cameras.append(CameraInfo("/dev/video4", "HD Webcam"))  # plugged in again, under another number
+        return False
+
+    monkeypatch.setattr(source, "_wait", wait)
+    assert len(list(islice(source.frames(Event()), 2))) == 2
+    assert opened == ["HD Webcam", "HD Webcam"]
