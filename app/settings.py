@@ -68,7 +68,10 @@ class Settings:
         flag="--sink",
     )
     size: str = _option(
-        "1280x720", "Width × height of the published picture, even numbers.", flag="--size", pattern=r"\d+x\d+"
+        "1280x720",
+        "Width × height of the published picture, even numbers.",
+        flag="--size",
+        pattern=r"\d+x\d+",
     )
     fps: int = _option(30, "Frames a second, at most.", flag="--fps", minimum=1, maximum=120)
     effect: str = _option("blur", "What replaces the room.", flag="--effect", choices=EFFECTS)
@@ -82,14 +85,19 @@ class Settings:
         "#00b140", "Colour for the effects `colour` and `alpha`.", flag="--colour", pattern=r"#[0-9a-fA-F]{6}"
     )
     show_room: bool = _option(
-        False, "The user said that the raw room may be seen: without it `none` is refused.", flag="--show-room"
+        False,
+        "The user said that the raw room may be seen: without it `none` is refused.",
+        flag="--show-room",
     )
     mirror: bool = _option(False, "Mirror the picture left to right.", flag="--mirror")
     refine: bool = _option(True, "Follow the frame's edges when the mask is enlarged.", flag="--refine")
     temporal: bool = _option(True, "Steady the mask from frame to frame where nothing moves.", flag="--temporal")
     model: str = _option("lite", "The network.", flag="--model")
     backend: str = _option(
-        "auto", "The runtime; auto takes the one that measured fastest here.", flag="--backend", choices=BACKENDS
+        "auto",
+        "The runtime; auto takes the one that measured fastest here.",
+        flag="--backend",
+        choices=BACKENDS,
     )
     threads: int = _option(0, "Threads of the network; 0 lets it choose.", flag="--threads", minimum=0, maximum=64)
     theme: str = _option("system", "Colours of the window.", choices=("system", "light", "dark"))
@@ -124,14 +132,15 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
 
-def _check(name: str, option: Option, value: Any, kind: type) -> None:
+def _check(name: str, option: Option, value: Any, kind: Any) -> None:
     """Raise `SettingsError` unless the value is of the setting's type and in its range."""
     if type(value) is not kind or (kind is tuple and not all(isinstance(item, str) for item in value)):
-        raise SettingsError(f"{name} is {value!r}.", f"It must be a {'list of texts' if kind is tuple else kind.__name__}.")
+        wanted = "a list of texts" if kind is tuple else f"of type {kind.__name__}"
+        raise SettingsError(f"{name} is {value!r}.", f"It must be {wanted}.")
     if option.choices and value not in option.choices:
         raise SettingsError(f"{name} is {value!r}.", f"Choose one of: {', '.join(option.choices)}.")
     if kind is int and not option.minimum <= value <= option.maximum:
-        raise SettingsError(f"{name} is {value}.", f"Give a number from {option.minimum} to {option.maximum}.")
+        raise SettingsError(f"{name} is {value}.", f"Give a number from {option.minimum:g} to {option.maximum:g}.")
     if option.pattern and not re.fullmatch(option.pattern, value):
         raise SettingsError(f"{name} is {value!r}.", f"It must look like {getattr(Settings, name)!r}.")
 

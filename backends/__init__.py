@@ -1,0 +1,99 @@
+"""Where a network runs: one contract, one file a runtime, one selector.
+
+The contract, for whoever writes the next backend (a module of this package, named in `BACKENDS`):
+
+- `probe() -> Availability` says which devices there are, or why none and what would cure it. It may crash or hang with
+  a bad driver: call it through `backends.child.probe`, which runs it in a child process with a time limit.
+- `load(path, device, threads) -> Session` loads a network file on one of those devices. `threads` 0 lets the runtime
+  choose. It raises `BackendError` with the cure when it cannot.
+- A `Session` owns two arrays, `input` and `output`, that stay the same for its life. Fill `input`, call `run`, read
+  `output`: nothing is copied where the runtime allows that. One thread uses it at a time; it may be loaded on one
+  thread and handed to another. `close` is called once.
+
+Networks come as plain paths: backends know nothing of manifests, models know nothing of runtimes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class BackendError(Exception):
+    """A runtime cannot be used; the message says why and what cures it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device a runtime can use: `id` is what `load` takes, `name` what the vendor calls it."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What `probe` found: the runtime's version and devices, or what is missing and the cure."""
+
+    version: str = ""
+    devices: tuple[Device, ...] = ()
+    problem: str = ""
+
+
+class Session(Protocol):
+    """A loaded network: see the module's text for the contract."""
+
+    input: NDArray[Any]
+    output: NDArray[np.float32]
+
+    def run(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """What each backend module offers. `FORMAT` is the file format it loads: "onnx" or "tflite"."""
+
+    FORMAT: str
+
+    def probe(self) -> Availability: ...
+
+    def load(self, path: Path, device: str, threads: int) -> Session: ...
+
+
+BACKENDS = {
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "litert": "LiteRT with XNNPACK",
+}
+"""Module name in this package → what users call it, in the order of preference while nothing is measured.
+
+ONNX Runtime first: it loads in a quarter of OpenVINO's time, so the first mask comes soonest.
+"""
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of this name; importing it does not load its runtime.
+
+    Raises:
+        BackendError: there is none of this name.
+    """
+    if name not in BACKENDS:
+        raise BackendError(f"there is no backend {name!r}; choose one of: {', '.join(BACKENDS)}")
+    return cast(Backend, importlib.import_module(f"backends.{name}"))
+
+
+def cpu_name() -> str:
+    """What the processor calls itself, "CPU" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        import platform
+
+        return platform.processor() or "CPU"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "CPU")

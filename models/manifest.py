@@ -103,9 +103,7 @@ def _tensor(entry: dict[str, Any]) -> TensorSpec:
 
 
 def _model(entry: dict[str, Any], folder: Path) -> Model:
-    files = tuple(
-        ModelFile(f["format"], f["precision"], folder / f["path"], f["sha256"]) for f in entry.pop("file")
-    )
+    files = tuple(ModelFile(f["format"], f["precision"], folder / f["path"], f["sha256"]) for f in entry.pop("file"))
     return Model(
         card=folder / entry.pop("card"),
         input=_tensor(entry.pop("input")),

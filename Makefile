@@ -1,0 +1,55 @@
+# `make run` and `make test` do all the set-up they need on a bare Debian or Ubuntu, and say what they do.
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := packaging/requirements.lock
+
+.PHONY: help run setup test lint check unit e2e test-kernel bench lock docs clean
+
+help:
+	@echo "make run          set up, then open the window (without a display: write greenroom-out.mp4)"
+	@echo "make setup        leave $(BIN)/greenroom ready"
+	@echo "make test         all checks: lint, types, unit, window and end-to-end tests"
+	@echo "make test-kernel  the real V4L2 path in an emulated guest (slow)"
+	@echo "make bench        measure this machine"
+
+run: setup
+	$(BIN)/greenroom
+
+setup: $(VENV)/.ready
+	@echo "Greenroom is ready: $(BIN)/greenroom --help"
+
+$(VENV)/.ready: pyproject.toml $(LOCK) packaging/setup.sh
+	bash packaging/setup.sh $(VENV) $(LOCK)
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready tests/apt-packages.sh
+	bash packaging/system.sh $$(bash tests/apt-packages.sh)
+	touch $@
+
+test: $(VENV)/.ready-test lint check unit
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check app backends models assets tests
+	$(BIN)/ruff format --check app backends models assets tests
+
+check: $(VENV)/.ready-test
+	$(BIN)/mypy
+
+unit: $(VENV)/.ready-test
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+test-kernel: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m kernel tests/kernel
+
+bench: setup
+	$(BIN)/greenroom bench
+
+# The lock holds for every platform and Python; it is what `make setup` installs.
+lock:
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-emit-index-url \
+	    --no-header --output-file $(LOCK) pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist greenroom-out.mp4

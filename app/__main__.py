@@ -1,0 +1,197 @@
+"""`greenroom`: one function for each sub-command."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app import settings as settings_file
+from app.problems import GreenroomError, Problem
+from app.settings import Option, Settings
+
+EXIT_TROUBLE, EXIT_INTERRUPTED = 1, 130
+"""Exit codes besides 0 and argparse's 2 for wrong usage."""
+
+
+def window(arguments: argparse.Namespace) -> int:
+    """Open the window; without a display, write a video instead."""
+    settings, problems = _settings(arguments)
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if os.environ.get("QT_QPA_PLATFORM", "") == "":
+            print("There is no display, so no window: writing greenroom-out.mp4 instead (10 s).", file=sys.stderr)
+            arguments.seconds, arguments.json = 10.0, False
+            return _run(settings.replace(sinks=("greenroom-out.mp4",)), arguments)
+    from app.gui import run_window
+
+    return run_window(settings, problems)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish without a window."""
+    settings, problems = _settings(arguments)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return _run(settings, arguments)
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.headless import run_headless
+
+    return run_headless(settings, seconds=arguments.seconds, as_json=arguments.json)
+
+
+def matte(arguments: argparse.Namespace) -> int:
+    """Write each frame's alpha as PNG."""
+    from app.headless import run_matte
+
+    return run_matte(
+        arguments.input,
+        Path(arguments.output_dir),
+        Settings().replace(model=arguments.model, backend=arguments.backend, threads=arguments.threads),
+        temporal=arguments.temporal == "on",
+        refine=arguments.refine == "on",
+        as_json=arguments.json,
+    )
+
+
+def devices(arguments: argparse.Namespace) -> int:
+    """List cameras, virtual cameras and the backends' devices."""
+    from app import reports
+
+    return _report(reports.devices(), reports.devices_text, arguments)
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """List the networks."""
+    from app import reports
+
+    return _report(reports.models(), reports.models_text, arguments)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Check everything a call needs; the exit status is 1 when something must be cured."""
+    from app import doctor
+
+    findings = doctor.examine()
+    _report([dataclasses.asdict(f) for f in findings], lambda _: doctor.text(findings), arguments)
+    return EXIT_TROUBLE if any(not f.fine for f in findings) else 0
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure this machine."""
+    from app import bench
+
+    results = bench.measure(arguments.what, frames=arguments.frames, minutes=arguments.minutes)
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return _report(results, bench.text, arguments)
+
+
+def _report(facts: Any, text: Callable[[Any], str], arguments: argparse.Namespace) -> int:
+    print(json.dumps(facts, indent=2) if arguments.json else text(facts))
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> tuple[Settings, list[Problem]]:
+    """The saved settings, or the defaults with --defaults, changed by the flags that were given."""
+    settings, problems = (Settings(), []) if arguments.defaults else settings_file.load()
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, option, _ in settings.items()
+        if option.flag and (value := getattr(arguments, name)) is not None
+    }
+    return settings.replace(**given), problems
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str, option: Option, default: Any) -> None:
+    """A flag for one setting; its default is None, so that only given flags change the saved settings."""
+    text = f"{option.help} (default: {' '.join(default) if isinstance(default, tuple) else default})"
+    text = text.replace("%", "%%")
+    if isinstance(default, bool):
+        parser.add_argument(option.flag, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
+    elif isinstance(default, tuple):
+        parser.add_argument(option.flag, dest=name, action="append", default=None, metavar="SINK", help=text)
+    else:
+        parser.add_argument(
+            option.flag, dest=name, type=type(default), choices=option.choices or None, default=None, help=text
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="greenroom",
+        description="A virtual webcam that cuts you out of your room. Without a command it opens the window.",
+        epilog="Example: greenroom run --source clip --effect blur --sink out.mp4",
+    )
+    parser.set_defaults(function=window, defaults=False, **{name: None for name, _, _ in Settings().items()})
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(function: Callable[[argparse.Namespace], int], example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            function.__name__,
+            help=(function.__doc__ or "").split("\n")[0],
+            description=function.__doc__,
+            epilog=f"Example: greenroom {function.__name__} {example}",
+        )
+        sub.add_argument("--json", action="store_true", help="Print JSON instead of text.")
+        sub.set_defaults(function=function)
+        return sub
+
+    sub = command(run, "--effect image --image bookshelf --sink v4l2 --sink recording.mp4")
+    for name, option, default in Settings().items():
+        if option.flag:
+            _add_setting(sub, name, option, default)
+    sub.add_argument(
+        "--seconds", type=float, default=0.0, help="Stop after so long (default: 0, when the source ends)."
+    )
+    sub.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
+
+    sub = command(matte, "talk.mp4 alphas/ --model lite --temporal on")
+    sub.add_argument("input", metavar="INPUT", help="A video, a picture, or a folder of pictures.")
+    sub.add_argument("output_dir", metavar="OUTPUT_DIR", help="Folder for the PNGs; it is made if missing.")
+    known = {name: option for name, option, _ in Settings().items()}
+    for name in ("model", "backend", "threads"):
+        _add_setting(sub, name, known[name], getattr(Settings, name))
+    sub.set_defaults(model=Settings.model, backend=Settings.backend, threads=Settings.threads)
+    sub.add_argument("--temporal", choices=("on", "off"), default="on", help=known["temporal"].help)
+    sub.add_argument("--refine", choices=("on", "off"), default="on", help=known["refine"].help)
+
+    command(devices, "--json")
+    command(models, "--json")
+    command(doctor, "")
+    sub = command(bench, "pipeline --frames 600 --output bench.json")
+    sub.add_argument("what", nargs="?", default="all", choices=("all", "compose", "backends", "pipeline", "memory"))
+    sub.add_argument("--frames", type=int, default=300, help="Frames a measurement (default: 300).")
+    sub.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
+    sub.add_argument("--output", default="", help="Also write the results to this JSON file.")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0, 1 after a trouble that is printed with its cure, 2 for wrong usage, 130 after Ctrl+C.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.function(arguments)
+    except GreenroomError as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        return EXIT_TROUBLE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left; what Python would print about it is no news
+        return EXIT_TROUBLE
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The commands without a window: publishing, and mattes of files."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from app.capture.factory import open_source
+from app.matting import Matter, write_mattes
+from app.pipeline import Pipeline
+from app.problems import GreenroomError, Problem
+from app.publish.factory import is_file
+from app.segmentation import candidates, load
+from app.settings import Settings
+from app.status import Status
+from backends import BackendError, selector
+from models.manifest import ModelError, get_model
+
+POLL_SECONDS = 0.25
+"""Pause between two looks at the pipeline's status."""
+
+
+def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
+    """Publish until the source ends, the time is over, or Ctrl+C or SIGTERM comes; all end it properly.
+
+    A file that only goes to files is converted: every frame, as fast as it goes. Everything else runs in real time.
+
+    Raises:
+        GreenroomError: the source cannot be opened, or a conversion failed.
+    """
+    width, height = settings.dimensions
+    # Opened once to fail early and clearly: in real time a missing camera is waited for, a missing file is an error.
+    source = _open_or_wait(settings)
+    convert = source == "file" and all(is_file(spec) for spec in settings.sinks)
+    pipeline = Pipeline(settings, realtime=not convert, loop=not convert)
+    if not as_json:
+        print(f"{settings.source} → {settings.effect} → {', '.join(settings.sinks)}, {width}×{height}", file=sys.stderr)
+    started = time.monotonic()
+    shown: tuple[Problem, ...] = ()
+    with _interrupts() as interrupted:
+        pipeline.start()
+        with tqdm(unit=" frames", disable=as_json or not sys.stderr.isatty(), leave=False) as bar:
+            try:
+                while not interrupted and not pipeline.wait(POLL_SECONDS):
+                    status = pipeline.status()
+                    bar.update(status.published - bar.n)
+                    if status.problems != shown:
+                        shown = status.problems
+                        for problem in shown:
+                            bar.write(f"greenroom: {problem}", file=sys.stderr)
+                    if seconds and _elapsed(status, started, settings, convert) >= seconds:
+                        break
+            finally:
+                status = pipeline.status()
+                pipeline.stop()
+    status = _final(pipeline, status)
+    print(json.dumps(asdict(status)) if as_json else summary(status))
+    return 130 if interrupted == [signal.SIGINT] else 0
+
+
+def _open_or_wait(settings: Settings) -> str:
+    """ "file" when the source is a file (which must exist), "live" when it is a camera that may come later."""
+    width, height = settings.dimensions
+    from app.capture.factory import settle
+
+    spec = settle(settings.source)
+    if spec.startswith(("camera", "/dev/video")):
+        return "live"
+    source = open_source(spec, width=width, height=height, fps=settings.fps, loop=False)
+    live = source.live
+    source.close()
+    return "live" if live or spec == "pattern" else "file"
+
+
+def _elapsed(status: Status, started: float, settings: Settings, convert: bool) -> float:
+    """Seconds published: of video for a conversion, of time otherwise."""
+    return status.published / settings.fps if convert else time.monotonic() - started
+
+
+def _final(pipeline: Pipeline, last: Status) -> Status:
+    status = pipeline.status()
+    return status if status.published >= last.published else last
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of them; a second SIGINT interrupts as usual."""
+    received: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def summary(status: Status) -> str:
+    """A run's outcome in a few lines."""
+    stages = "  ".join(f"{name} {t.p50:.1f}/{t.p95:.1f}" for name, t in status.timings.items())
+    lines = [
+        f"{status.published} pictures published, {status.dropped} dropped; {status.segmenter_name or 'no network'}",
+        f"ms p50/p95: {stages}" if stages else "",
+        *(str(problem) for problem in status.problems),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, refine: bool, as_json: bool) -> int:
+    """Write each frame's alpha as PNG.
+
+    Raises:
+        GreenroomError: the input cannot be read, the model cannot run, or the folder cannot be written.
+    """
+    frames = open_source(source, width=1280, height=720, fps=30, loop=False)
+    try:
+        model = get_model(settings.model)
+        loaded = load(model, _fastest(settings))
+    except (ModelError, BackendError) as error:
+        raise GreenroomError(str(error)) from error
+    matter = Matter(loaded.segmenter, temporal=temporal, refine=refine)
+    total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
+    started, count = time.monotonic(), 0
+    with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:
+        for _ in write_mattes(frames, matter, folder):
+            count += 1
+            bar.update()
+    frames.close()
+    loaded.session.close()
+    seconds = time.monotonic() - started
+    facts = {"frames": count, "seconds": round(seconds, 3), "segmenter": loaded.name, "folder": str(folder)}
+    print(json.dumps(facts) if as_json else f"{count} alphas in {folder} by {loaded.name}, {seconds:.1f} s")
+    return 0
+
+
+def _fastest(settings: Settings) -> selector.Candidate:
+    """The best candidate the settings allow."""
+    ways = candidates(settings, get_model(settings.model))
+    if not ways:
+        raise GreenroomError(f"{settings.backend} cannot run {settings.model}.", "Run `greenroom devices` for why.")
+    return ways[0]

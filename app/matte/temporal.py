@@ -1,0 +1,60 @@
+"""Temporal smoothing of the mask, gated by motion.
+
+Where the picture stands still the mask is an exponential average, which takes out the network's flicker; where the
+picture moves the new mask is taken as it is, so nothing lags or ghosts. Float throughout: an 8-bit average stops
+short of its target (the peers' bit-shift filters show that as a permanent rim).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+STILL = 4.0
+MOVING = 16.0
+"""Mean luminance changes over a 5×5 neighbourhood, in steps of 255: up to STILL it is sensor noise (σ 2–4 of a webcam
+in room light leaves under 1 after the mean, its exposure control adds up to 3), from MOVING on it is motion."""
+
+KEEP = 0.75
+"""Share of the old mask where nothing moves: 0.75 is what Jitsi's float average uses (research/peers.md, JV2)."""
+
+CERTAIN = 0.35
+"""A change of the mask larger than this is no flicker but an event (somebody enters): it is taken at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the smoothing remembers of the last frame: its mask and luminance, both at mask size."""
+
+    alpha: NDArray[np.float32]
+    luminance: NDArray[np.uint8]
+
+
+def steady(
+    alpha: NDArray[np.float32], luminance: NDArray[np.uint8], memory: Memory | None
+) -> tuple[NDArray[np.float32], Memory]:
+    """Smooth a mask in time.
+
+    Args:
+        alpha: float32 (h, w) in [0, 1], the network's mask of this frame.
+        luminance: uint8 (h, w), this frame's luminance at mask size.
+        memory: what the last call returned, None at the start or after a cut.
+
+    Returns:
+        The mask to use, float32 (h, w) in [0, 1], and the memory for the next call.
+    """
+    if memory is None or memory.alpha.shape != alpha.shape:
+        return alpha, Memory(alpha.copy(), luminance.copy())
+    change = cv2.blur(cv2.absdiff(luminance, memory.luminance), (5, 5)).astype(np.float32)
+    motion = np.clip((change - STILL) * (1 / (MOVING - STILL)), 0, 1)
+    difference = alpha - memory.alpha
+    event = np.clip(np.abs(difference) * (1 / CERTAIN) - 1, 0, 1)
+    take = np.maximum(motion, event)
+    take *= KEEP
+    take += 1 - KEEP
+    take *= difference
+    take += memory.alpha
+    return take, Memory(take, luminance.copy())

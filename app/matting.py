@@ -1,0 +1,84 @@
+"""Mattes of files: every frame's alpha, for judging the segmenter and for editing programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.capture import EndOfSource, Source
+from app.capture.file import FolderSource
+from app.frame import Image
+from app.matte.refine import Refiner
+from app.matte.temporal import Memory, steady
+from app.problems import GreenroomError
+from models.segmenter import Segmenter
+
+
+class Matter:
+    """Makes the alpha of one frame after the other, of any sizes.
+
+    Args:
+        segmenter: the network.
+        temporal: steady the mask from frame to frame.
+        refine: follow the frame's edges.
+    """
+
+    def __init__(self, segmenter: Segmenter, *, temporal: bool, refine: bool) -> None:
+        self._segmenter, self._temporal, self._refine = segmenter, temporal, refine
+        self._memory: Memory | None = None
+        self._refiner: Refiner | None = None
+        self._size = (0, 0)
+
+    def __call__(self, frame: Image) -> Image:
+        """The alpha, uint8 (H, W), of a BGR frame (H, W, 3); overwritten by the next call.
+
+        Raises:
+            UntrustedMask: the network's answer is no mask.
+        """
+        mask = self._segmenter(frame)
+        height, width = frame.shape[:2]
+        if self._refiner is None or self._size != (width, height):
+            self._size, self._memory = (width, height), None
+            self._refiner = Refiner(width, height, mask.shape[1], mask.shape[0], self._refine)
+        luminance = self._refiner.luminance(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
+        if self._temporal:
+            mask, self._memory = steady(mask, luminance, self._memory)
+        return self._refiner(mask, luminance)
+
+
+def names(source: Source) -> Iterator[str]:
+    """The PNG files' names for a source's frames: as the pictures of a folder, else numbers in order."""
+    if isinstance(source, FolderSource):
+        yield from (f"{path.stem}.png" for path in source.paths)
+        return
+    number = 0
+    while True:
+        yield f"{number:06d}.png"
+        number += 1
+
+
+def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
+    """Write one 8-bit PNG a frame; yields each file's name once it is written.
+
+    Raises:
+        GreenroomError: the folder or a file in it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GreenroomError(f"{folder} cannot be made ({error.strerror}).", "Choose another folder.") from error
+    for name in names(source):
+        try:
+            frame = source.read()
+        except EndOfSource:
+            return
+        path = folder / name
+        _, png = cv2.imencode(".png", matter(frame), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        try:
+            path.write_bytes(np.asarray(png).tobytes())
+        except OSError as error:
+            raise GreenroomError(f"{path} cannot be written ({error.strerror}).", "Make room on the disk.") from error
+        yield name

@@ -1,0 +1,327 @@
+"""The way of a frame: capture → segment → refine → compose → publish.
+
+Three threads hand over through slots of one element, where the newest wins:
+
+    capture ──[inbox]──► work (app.processor) ──[outbox]──► publish
+
+Each thread owns what it opens and notices changed settings by itself, so `configure` never waits. A fourth thread
+(app.segmentation) loads networks beside. While nothing comes, a card is published: consumers never see a dead device,
+and never the raw room.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from app.buffers import Buffers
+from app.capture.factory import supervise
+from app.capture.supervisor import SupervisedSource
+from app.compose.card import card
+from app.compose.planes import fit_frame
+from app.frame import Frame, Image, Picture
+from app.problems import GreenroomError, Problem
+from app.processor import Processor
+from app.publish.factory import open_sink
+from app.publisher import OpenSink, Publisher
+from app.segmentation import Loaded, Loader
+from app.settings import Settings
+from app.slot import Slot
+from app.status import Status, Stopwatch
+from backends import BackendError
+
+FREEZE_SECONDS = 1.0
+"""After this long without a picture the source has frozen: 1 s is longer than any camera's pause for exposure or
+focus, and shorter than people need to ask whether the picture hangs."""
+
+CARD_SECONDS = 0.2
+"""Pause between two cards: 5 a second keep every consumer's stream alive."""
+
+PATIENCE = 30
+"""So many untrusted masks in a row make a device suspect, and another is tried: one second."""
+
+Supervise = Callable[[Settings], SupervisedSource]
+
+
+class Pipeline:
+    """Runs the way of a frame in its own threads. Its methods may be called from any one thread and return at once.
+
+    Args:
+        settings: what to run.
+        realtime: True keeps the source's pace and drops what is late; False processes every frame as fast as it
+            goes, waits for the network first, and stops at the first error of a sink.
+        loop: whether files start again at their end.
+        supervise, open_sink: how settings become a source and specifications sinks.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        realtime: bool = True,
+        loop: bool = True,
+        supervise: Supervise | None = None,
+        open_sink: OpenSink | None = None,
+    ) -> None:
+        self._settings = settings
+        self._realtime = realtime
+        self._supervise = supervise or (lambda s: _supervise(s, loop=loop, realtime=realtime))
+        self._publisher = Publisher(open_sink or _sink_opener(realtime), forgiving=realtime)
+        self._inbox: Slot[Frame] = Slot(patient=not realtime)
+        self._outbox: Slot[Picture] = Slot(patient=not realtime)
+        self._frames, self._pictures = Buffers(), Buffers()
+        self._loader = Loader()
+        self._loaded: Loaded | None = None
+        self._source: SupervisedSource | None = None
+        self._source_changed = threading.Event()
+        self._stopping = threading.Event()
+        self._stopwatch = Stopwatch()
+        self._processor: Processor | None = None
+        self._mask_problem: Problem | None = None
+        self._captured = self._published = 0
+        self._protected = self._card = True
+        self._times: deque[float] = deque(maxlen=120)
+        self._preview: Image | None = None
+        self._preview_lock = threading.Lock()
+        self._error: Exception | None = None
+        names = (("capture", self._capture), ("work", self._work), ("publish", self._publish))
+        self._threads = [threading.Thread(target=self._guard, args=n, name=n[0], daemon=True) for n in names]
+
+    def start(self) -> None:
+        """Start the threads; returns at once."""
+        cv2.setNumThreads(1)  # its pool's threads cost more CPU than they save time on pictures this small
+        self._loader.start()
+        self._loader.wanted(self._settings)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop the threads, close source and sinks; returns when all is closed."""
+        self._stopping.set()
+        self._source_changed.set()
+        self._inbox.close()
+        self._outbox.close()
+        self._loader.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the source's end.
+
+        Returns:
+            True when every picture has been published and the sinks are closed, False after `timeout` seconds.
+
+        Raises:
+            GreenroomError: what ended a run that is not `realtime` early.
+        """
+        self._threads[-1].join(timeout)
+        if self._threads[-1].is_alive():
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def configure(self, settings: Settings) -> None:
+        """Change to these settings while running: only what they touch is opened anew. Returns at once."""
+        old, self._settings = self._settings, settings
+        if (settings.source, settings.size, settings.fps) != (old.source, old.size, old.fps):
+            self._source_changed.set()
+        network = ("model", "backend", "threads")
+        if any(getattr(settings, name) != getattr(old, name) for name in network):
+            self._loader.wanted(settings)
+
+    def status(self) -> Status:
+        """A snapshot of how things are."""
+        source, loaded, now = self._source, self._loaded, time.monotonic()
+        problems = [
+            source.problem if source else None,
+            self._loader.problem,
+            self._mask_problem,
+            *(dict(self._processor.problems) if self._processor else {}).values(),
+            *self._publisher.problems(),
+        ]
+        recent = [t for t in list(self._times) if now - t < 2.0]
+        failed = loaded is None and self._loader.problem is not None
+        return Status(
+            source=source.state if source else "opening",
+            source_name=source.name if source else "",
+            segmenter="ready" if loaded else "failed" if failed else "loading",
+            segmenter_name=loaded.name if loaded else "",
+            protected=self._protected,
+            card=self._card,
+            sinks=self._publisher.states(),
+            fps=len(recent) / 2.0,
+            captured=self._captured,
+            published=self._published,
+            dropped=self._inbox.dropped + self._outbox.dropped,
+            timings=self._stopwatch.timings(),
+            problems=tuple(p for p in problems if p),
+        )
+
+    def preview(self) -> Image | None:
+        """A copy of the last finished picture, uint8 I420 (H * 3 // 2, W), or None before the first.
+
+        It is what others see, or would see while off air.
+        """
+        with self._preview_lock:
+            return None if self._preview is None else self._preview.copy()
+
+    def _guard(self, name: str, body: Callable[[], None]) -> None:
+        """Run a thread's body; what it raises ends the run and is raised again by `wait`."""
+        try:
+            body()
+        except Exception as error:
+            self._error = self._error or error
+        finally:
+            if name == "capture":
+                self._inbox.close() if not self._realtime else None
+            if self._error is not None:
+                self._stopping.set()
+                self._source_changed.set()
+                self._inbox.close()
+                self._outbox.close()
+
+    def _capture(self) -> None:
+        seq, due = 0, 0.0
+        while not self._stopping.is_set():
+            self._source_changed.clear()
+            settings = self._settings
+            source = self._source = self._supervise(settings)
+            for image, captured_at in source.frames(self._source_changed):
+                settings = self._settings
+                if self._realtime and captured_at < due - 0.5 / settings.fps:
+                    continue
+                due = max(due + 1 / settings.fps, captured_at)
+                self._captured += 1
+                self._hand_over(Frame(seq, captured_at, self._fit(image, settings)))
+                seq += 1
+            if source.state == "ended":
+                if not self._realtime:
+                    return
+                self._source_changed.wait()
+
+    def _fit(self, image: Image, settings: Settings) -> Image:
+        width, height = settings.dimensions
+        out = self._frames.take((height, width, 3))
+        fit_frame(image, width, height, mirror=settings.mirror, out=out)
+        return out
+
+    def _hand_over(self, frame: Frame) -> None:
+        pushed_out = self._inbox.put(frame)
+        if pushed_out is not None:
+            self._frames.give(pushed_out.image)
+
+    def _work(self) -> None:
+        processor = self._processor = Processor(self._settings, self._stopwatch)
+        settings, doubts = self._settings, 0
+        while not self._stopping.is_set():
+            self._swap_segmenter()
+            frame = self._inbox.take(CARD_SECONDS)
+            if frame is None:
+                if self._inbox.closed:
+                    break
+                continue
+            if not self._realtime:
+                self._await_segmenter()
+            if settings is not self._settings:
+                settings = self._settings
+                processor.configure(settings)
+            width, height = settings.dimensions
+            if frame.image.shape[:2] != (height, width):
+                continue  # captured before the size was changed
+            out = self._pictures.take((height * 3 // 2, width))
+            picture, failure = processor.process(frame, self._loaded, out)
+            self._frames.give(frame.image)
+            self._protected = settings.effect != "none" and (self._loaded is None or failure is not None)
+            doubts = self._doubt(failure, doubts)
+            pushed_out = self._outbox.put(picture)
+            if pushed_out is not None:
+                self._pictures.give(pushed_out.i420)
+        self._outbox.close()
+        if self._loaded is not None:
+            self._loaded.session.close()
+            self._loaded = None
+
+    def _swap_segmenter(self) -> None:
+        """Take over a newly loaded segmenter between two frames."""
+        if (new := self._loader.take()) is not None:
+            old, self._loaded = self._loaded, new
+            if old is not None:
+                old.session.close()
+
+    def _await_segmenter(self) -> None:
+        while self._loaded is None and not self._stopping.wait(0.01):
+            self._swap_segmenter()
+            if self._loaded is None and (problem := self._loader.problem) is not None:
+                raise GreenroomError(problem.message, problem.cure)
+
+    def _doubt(self, failure: Exception | None, doubts: int) -> int:
+        """Judge a covered frame; returns how many in a row there were."""
+        if failure is None or self._loaded is None:
+            self._mask_problem = None
+            return 0
+        self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "")
+        if isinstance(failure, BackendError) or doubts + 1 >= PATIENCE:
+            lost, self._loaded = self._loaded, None
+            self._loader.failed(lost.candidate, str(failure))
+            lost.session.close()
+            return 0
+        return doubts + 1
+
+    def _publish(self) -> None:
+        configured: tuple[Any, ...] = ()
+        try:
+            while not self._stopping.is_set():
+                settings = self._settings
+                if configured != (settings.sinks, settings.size, settings.fps):
+                    configured = (settings.sinks, settings.size, settings.fps)
+                    self._publisher.configure(settings.sinks, *settings.dimensions, settings.fps)
+                picture = self._outbox.take(CARD_SECONDS if self._card else FREEZE_SECONDS)
+                if picture is not None:
+                    self._write(picture, settings)
+                elif self._outbox.closed:
+                    break
+                elif self._realtime:
+                    self._card = True
+                    self._publisher.write(Picture(-1, time.monotonic(), card(*settings.dimensions)))
+                    self._show(card(*settings.dimensions))
+        finally:
+            self._publisher.close()
+
+    def _write(self, picture: Picture, settings: Settings) -> None:
+        """Publish a finished picture, or the card in its place while off air."""
+        if picture.size != settings.dimensions:
+            return
+        self._card = not settings.on_air
+        start = time.monotonic()
+        self._publisher.write(picture if settings.on_air else Picture(-1, picture.captured_at, card(*picture.size)))
+        now = time.monotonic()
+        self._stopwatch.add("publish", now - start)
+        self._stopwatch.add("total", now - picture.captured_at)
+        self._times.append(now)
+        self._published += 1
+        self._show(picture.i420)
+        self._pictures.give(picture.i420)
+
+    def _show(self, i420: Image) -> None:
+        with self._preview_lock:
+            if self._preview is None or self._preview.shape != i420.shape:
+                self._preview = i420.copy()
+            else:
+                np.copyto(self._preview, i420)
+
+
+def _supervise(settings: Settings, *, loop: bool, realtime: bool) -> SupervisedSource:
+    width, height = settings.dimensions
+    return supervise(settings.source, width=width, height=height, fps=settings.fps, loop=loop, realtime=realtime)
+
+
+def _sink_opener(realtime: bool) -> OpenSink:
+    return lambda spec, width, height, fps: open_sink(spec, width, height, fps, realtime=realtime)

@@ -1,0 +1,163 @@
+"""One frame's way from the camera's picture to the finished one: segment → refine → compose.
+
+Fail closed: whatever fails, the picture that comes out shows the effect over the whole frame or the card, never the
+room. The only way to the raw frame is the effect `none`, which the settings refuse without the user's consent.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from app.compose.blur import Blur
+from app.compose.card import card
+from app.compose.compositor import Compositor
+from app.compose.effects import Effect, build_effect
+from app.compose.planes import from_bgr, planes
+from app.frame import Frame, Image, Picture
+from app.matte.refine import Refiner
+from app.matte.temporal import Memory, steady
+from app.problems import GreenroomError, Problem
+from app.segmentation import Loaded
+from app.settings import Settings
+from app.status import Stopwatch
+
+EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
+"""The settings an effect is built from; a change of one builds it anew."""
+
+FORGET_SECONDS = 0.5
+"""After a gap this long the last mask says nothing about the new one: a person turns their head in half a second."""
+
+
+class Processor:
+    """Turns frames into pictures. One thread uses it.
+
+    Args:
+        settings: the settings to start with; `configure` changes them.
+        stopwatch: where the stages' durations are noted.
+    """
+
+    def __init__(self, settings: Settings, stopwatch: Stopwatch) -> None:
+        self._settings = settings
+        self._stopwatch = stopwatch
+        self._memory: Memory | None = None
+        self._last_frame_at = 0.0
+        self._refiner: Refiner | None = None
+        self.problems: dict[str, Problem] = {}
+        """What is wrong now, by part: "effect", "segmenter"."""
+        self._allocate()
+        self._build_effect()
+
+    def configure(self, settings: Settings) -> None:
+        """Use these settings from the next frame on."""
+        old, self._settings = self._settings, settings
+        if settings.size != old.size:
+            self._allocate()
+        if settings.size != old.size or settings.refine != old.refine:
+            self._refiner = None
+        if not settings.temporal:
+            self._memory = None
+        if any(getattr(settings, name) != getattr(old, name) for name in EFFECT_SETTINGS):
+            self._build_effect()
+
+    def process(self, frame: Frame, loaded: Loaded | None, out: Image) -> tuple[Picture, Exception | None]:
+        """Make a picture of a frame.
+
+        Args:
+            frame: the camera's frame, of the settings' size.
+            loaded: the segmenter, None while there is none: the whole frame is then covered.
+            out: uint8 I420 of the same size; becomes the picture's.
+
+        Returns:
+            The picture, and why the frame was covered although there was a segmenter (None when it was not).
+        """
+        picture = Picture(frame.seq, frame.captured_at, out)
+        failure = None
+        try:
+            from_bgr(frame.image, self._i420)
+            if self._settings.effect == "none" and self._settings.show_room:
+                np.copyto(out, self._i420)
+                return picture, None
+            if loaded is not None:
+                try:
+                    alpha = self._matte(frame, loaded)
+                    self._compose(alpha, picture)
+                    return picture, None
+                except Exception as error:
+                    failure = error
+                    self._memory = None
+            self._cover(picture)
+        except Exception as error:
+            failure = failure or error
+            np.copyto(out, card(*picture.size))
+            picture.bgra = None
+        return picture, failure
+
+    def _matte(self, frame: Frame, loaded: Loaded) -> Image:
+        """The frame's alpha, uint8 (H, W)."""
+        start = time.perf_counter()
+        mask = loaded.segmenter(frame.image)
+        segmented = time.perf_counter()
+        self._stopwatch.add("segment", segmented - start)
+        y = planes(self._i420)[0]
+        refiner = self._refiner_for(mask.shape[1], mask.shape[0])
+        luminance = refiner.luminance(y)
+        if self._settings.temporal:
+            if frame.captured_at - self._last_frame_at > FORGET_SECONDS:
+                self._memory = None
+            mask, self._memory = steady(mask, luminance, self._memory)
+            self._last_frame_at = frame.captured_at
+        alpha = refiner(mask, luminance)
+        self._stopwatch.add("refine", time.perf_counter() - segmented)
+        return alpha
+
+    def _compose(self, alpha: Image, picture: Picture) -> None:
+        start = time.perf_counter()
+        try:
+            self._effect.fill(self._i420, alpha, picture.i420)
+        except Exception as error:
+            self._replace_effect(error)
+            self._effect.fill(self._i420, alpha, picture.i420)
+        self._compositor.compose(self._i420, alpha, picture.i420)
+        if self._settings.effect == "alpha":
+            picture.bgra = self._compositor.cut_out(self._i420, alpha)
+        self._stopwatch.add("compose", time.perf_counter() - start)
+
+    def _cover(self, picture: Picture) -> None:
+        """Publish the effect over the whole frame."""
+        try:
+            self._effect.fill(self._i420, None, picture.i420)
+        except Exception as error:
+            self._replace_effect(error)
+            self._effect.fill(self._i420, None, picture.i420)
+        if self._settings.effect == "alpha":
+            picture.bgra = np.zeros((*self._i420_size[::-1], 4), np.uint8)
+
+    def _allocate(self) -> None:
+        width, height = self._i420_size = self._settings.dimensions
+        self._i420 = np.empty((height * 3 // 2, width), np.uint8)
+        self._compositor = Compositor(width, height)
+        self._memory = None
+
+    def _refiner_for(self, mask_width: int, mask_height: int) -> Refiner:
+        if self._refiner is None or self._refiner.mask_size != (mask_width, mask_height):
+            self._refiner = Refiner(*self._i420_size, mask_width, mask_height, self._settings.refine)
+        return self._refiner
+
+    def _build_effect(self) -> None:
+        """Build the effect of the settings; while it cannot be built the room is blurred."""
+        self.problems.pop("effect", None)
+        try:
+            self._effect: Effect = build_effect(self._settings)
+        except Exception as error:
+            self._replace_effect(error)
+
+    def _replace_effect(self, error: Exception) -> None:
+        """Blur from now on, and say why."""
+        self._effect = Blur(self._settings.blur)
+        if isinstance(error, GreenroomError):
+            message, cure = error.problem.message, error.problem.cure
+        else:
+            message, cure = f"The effect failed ({error!r}).", "Choose it again or another."
+        self.problems["effect"] = Problem("effect", message, f"{cure} The room is blurred meanwhile.")

@@ -1,0 +1,115 @@
+"""Keeps the sinks alive: opens them, writes to them, and after a failure opens them again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.frame import Picture
+from app.problems import GreenroomError, Problem
+from app.publish import Sink
+
+OpenSink = Callable[[str, int, int, float], Sink]
+"""Opens the sink of a specification for a width, height and rate; raises `SinkError`."""
+
+FIRST_RETRY, LAST_RETRY = 0.5, 8.0
+"""Seconds between two tries to open a sink, doubled each time: soon enough for a replug, rare enough for a log."""
+
+
+@dataclass(slots=True)
+class _Outlet:
+    """One sink as the user specified it, open or waiting for its next try."""
+
+    spec: str
+    sink: Sink | None = None
+    problem: Problem | None = None
+    retry_at: float = 0.0
+    delay: float = FIRST_RETRY
+
+
+class Publisher:
+    """Writes pictures to any number of sinks. One thread uses it; `states` and `problems` may be read from any.
+
+    A sink that fails is closed, reported and tried again later with growing pauses; the others go on.
+
+    Args:
+        open_sink: how a specification becomes a sink.
+        forgiving: False raises the first sink's error instead of trying again, for one-off work such as converting a
+            file.
+    """
+
+    def __init__(self, open_sink: OpenSink, *, forgiving: bool = True) -> None:
+        self._open_sink = open_sink
+        self._forgiving = forgiving
+        self._outlets: list[_Outlet] = []
+        self._format: tuple[int, int, float] = (0, 0, 0.0)
+
+    def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
+        """Publish to these sinks in this size from now on; those that stay as they are are not touched."""
+        if (width, height, fps) != self._format:
+            self.close()
+            self._format = (width, height, fps)
+        wanted = list(dict.fromkeys(specs))
+        for outlet in [o for o in self._outlets if o.spec not in wanted]:
+            self._drop(outlet)
+            self._outlets.remove(outlet)
+        known = {o.spec: o for o in self._outlets}
+        self._outlets = [known.get(spec) or _Outlet(spec) for spec in wanted]
+        for outlet in self._outlets:
+            self._open(outlet)
+
+    def write(self, picture: Picture) -> None:
+        """Write a picture of the configured size to every sink that is open; others are tried again when due."""
+        for outlet in self._outlets:
+            self._open(outlet)
+            if outlet.sink is None:
+                continue
+            try:
+                outlet.sink.write(picture)
+                outlet.delay = FIRST_RETRY
+            except Exception as error:
+                self._failed(outlet, error)
+
+    def close(self) -> None:
+        """Close all sinks."""
+        for outlet in self._outlets:
+            self._drop(outlet)
+        self._outlets = []
+
+    def states(self) -> dict[str, str]:
+        """Each sink's name, or its specification while it is not open → "open" or "lost"."""
+        return {(o.sink.name if o.sink else o.spec): ("open" if o.sink else "lost") for o in list(self._outlets)}
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the sinks now."""
+        return [o.problem for o in list(self._outlets) if o.problem]
+
+    def _open(self, outlet: _Outlet) -> None:
+        if outlet.sink is not None or time.monotonic() < outlet.retry_at:
+            return
+        try:
+            outlet.sink = self._open_sink(outlet.spec, *self._format)
+            outlet.problem = None
+        except Exception as error:
+            self._failed(outlet, error)
+
+    def _failed(self, outlet: _Outlet, error: Exception) -> None:
+        if isinstance(error, GreenroomError):
+            outlet.problem = error.problem
+        else:
+            outlet.problem = Problem("sink", f"{outlet.spec} failed ({error!r}).", "It is tried again.")
+        outlet.retry_at = time.monotonic() + outlet.delay
+        outlet.delay = min(2 * outlet.delay, LAST_RETRY)
+        self._drop(outlet)
+        if not self._forgiving:
+            raise error
+
+    def _drop(self, outlet: _Outlet) -> None:
+        sink, outlet.sink = outlet.sink, None
+        if sink is None:
+            return
+        try:
+            sink.close()
+        except Exception as error:
+            outlet.problem = outlet.problem or Problem("sink", f"{outlet.spec} did not close ({error!r}).", "")

@@ -1,0 +1,99 @@
+"""From a frame to a mask: a network's pre- and post-processing, read from its manifest entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.manifest import Model
+
+MAX_STRETCH = 1.4
+"""A frame's aspect may be stretched this much to the network's; beyond, the rest is padded. 4:3 on 16:9 is 1.33: the
+training's own scale jitter covers that, a phone's 9:16 on 16:9 (3.2) it does not."""
+
+
+class UntrustedMask(Exception):
+    """The network's answer is no mask (not finite, out of range): whoever asked must cover the whole frame."""
+
+
+class Segmenter:
+    """Runs one network on frames.
+
+    Args:
+        model: the manifest entry.
+        image: the session's input array, uint8 BGR (1, h, w, 3); frames are resized straight into it.
+        alpha: the session's output array, float32 (1, h, w, 1).
+        run: computes `alpha` from `image`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        image: NDArray[np.uint8],
+        alpha: NDArray[np.float32],
+        run: Callable[[], None],
+    ) -> None:
+        if image.shape != model.input.shape or alpha.shape != model.output.shape:
+            raise ValueError(
+                f"{model.name} takes {model.input.shape} and gives {model.output.shape} by the manifest, "
+                f"but the file {image.shape} and {alpha.shape}"
+            )
+        self.model = model
+        self._image, self._alpha, self._run = image[0], alpha[0, ..., 0], run
+
+    def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The frame's mask.
+
+        Args:
+            frame: uint8 BGR (H, W, 3), at least one pixel.
+
+        Returns:
+            float32 (h, w) in [0, 1] at network size, 1 where the person is; overwritten by the next call.
+
+        Raises:
+            UntrustedMask: the network gave something that is not a mask.
+        """
+        box = self._fit(frame)
+        self._run()
+        alpha = self._alpha
+        # The sum is NaN or infinite if any value is, and costs a tenth of isfinite over the array.
+        low, high = float(alpha.min()), float(alpha.max())
+        if not (np.isfinite(alpha.sum()) and low >= -1e-3 and high <= 1 + 1e-3):
+            raise UntrustedMask(f"{self.model.name} gave values from {low} to {high} for a mask")
+        if box == (0, 0, alpha.shape[1], alpha.shape[0]):
+            return alpha
+        x, y, width, height = box
+        inside = alpha[y : y + height, x : x + width]
+        enlarged: NDArray[np.float32] = cv2.resize(inside, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return enlarged
+
+    def _fit(self, frame: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+        """Resize the frame into the network's input; return the box (x, y, width, height) that it fills."""
+        height, width = self._image.shape[:2]
+        stretch = (frame.shape[1] / frame.shape[0]) / (width / height)
+        if 1 / MAX_STRETCH <= stretch <= MAX_STRETCH:
+            shrink(frame, self._image)
+            return 0, 0, width, height
+        inner_width = max(1, round(width * min(1.0, stretch * MAX_STRETCH)))
+        inner_height = max(1, round(height * min(1.0, MAX_STRETCH / stretch)))
+        x, y = (width - inner_width) // 2, (height - inner_height) // 2
+        inner = np.empty((inner_height, inner_width, 3), np.uint8)
+        shrink(frame, inner)
+        self._image[...] = 0
+        self._image[y : y + inner_height, x : x + inner_width] = inner
+        return x, y, inner_width, inner_height
+
+
+def shrink(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Resize without aliasing into `out`, uint8 (h, w, 3), cheaply.
+
+    Halving by 2 is exact and vectorised in OpenCV's INTER_AREA; other factors are several times slower. So halve while
+    more than half remains, then go linearly the last factor below 2.
+    """
+    height, width = out.shape[:2]
+    while frame.shape[0] >= 2 * height and frame.shape[1] >= 2 * width:
+        frame = cv2.resize(frame, (frame.shape[1] // 2, frame.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    cv2.resize(frame, (width, height), dst=out, interpolation=cv2.INTER_LINEAR)
