@@ -51,5 +51,8 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-emit-index-url \
 	    --no-header --output-file $(LOCK) pyproject.toml
 
+docs: setup
+	$(BIN)/python -m app.settings_doc > docs/settings.md
+
 clean:
 	rm -rf $(VENV) build dist greenroom-out.mp4

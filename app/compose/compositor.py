@@ -69,11 +69,12 @@ class Compositor:
         colours = None if plain else _surroundings(frame, alpha)
         for channel, (camera, target) in enumerate(zip(planes(frame), planes(out), strict=True)):
             a = self._chroma_alpha if channel else alpha
-            cv2.compare(a, 255, cv2.CMP_EQ, dst=self._chroma_mask if channel else self._mask)
             if colours is None:
                 _plain_blend(camera, a, target)
                 continue
-            cv2.copyTo(camera, self._chroma_mask if channel else self._mask, target)
+            mask = self._chroma_mask if channel else self._mask
+            np.equal(a, 255, out=mask.view(np.bool_))
+            cv2.copyTo(camera, mask, target)
             where = chroma_band if channel else band
             step = SCALE // 2 if channel else SCALE
             _blend_band(camera, a, target, where, colours[channel], step, keep_colour=keep_colour)

@@ -1,0 +1,85 @@
+"""What the tests share: Qt without a display, folders of their own, and fakes of what has hardware behind it."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.frame import Picture
+from app.problems import SinkError
+from app.segmentation import Loaded
+from backends.selector import Candidate
+from models.manifest import Model, get_model
+from models.segmenter import Segmenter
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's settings or caches."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+class FakeSession:
+    """A session whose network is a function from the input picture (h, w, 3) to the mask (h, w)."""
+
+    def __init__(self, model: Model, network: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
+        self.input = np.zeros(model.input.shape, np.uint8)
+        self.output = np.zeros(model.output.shape, np.float32)
+        self.network = network
+        self.closed = False
+
+    def run(self) -> None:
+        self.output[0, ..., 0] = self.network(self.input[0])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def centre_mask(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A person-like block in the middle, whatever the picture shows."""
+    mask = np.zeros(image.shape[:2], np.float32)
+    height, width = mask.shape
+    mask[height // 3 :, width // 3 : 2 * width // 3] = 1
+    return mask
+
+
+def fake_loaded(network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] = centre_mask) -> Loaded:
+    """A segmenter ready to run that needs no weights and no runtime."""
+    model = get_model("lite")
+    session = FakeSession(model, network)
+    segmenter = Segmenter(model, session.input, session.output, session.run)
+    return Loaded(segmenter, session, Candidate("onnxruntime", "CPU", 1))
+
+
+class RecordingSink:
+    """Keeps a copy of every picture; fails when told to."""
+
+    name = "recording"
+
+    def __init__(self) -> None:
+        self.pictures: list[Picture] = []
+        self.failing = False
+        self.closed = False
+
+    def write(self, picture: Picture) -> None:
+        if self.failing:
+            raise SinkError("The device vanished.", "Plug it in again.")
+        bgra = None if picture.bgra is None else picture.bgra.copy()
+        self.pictures.append(Picture(picture.seq, picture.captured_at, picture.i420.copy(), bgra))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def sink() -> Iterator[RecordingSink]:
+    yield RecordingSink()

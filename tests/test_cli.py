@@ -1,0 +1,209 @@
+"""The command line as a user types it: files in, files out, exit codes, JSON, and errors that name the cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from app.__main__ import main
+from app.capture.testpattern import contains_raw_background, draw
+from assets import asset
+
+ROOT = Path(__file__).parent.parent
+QUICK = ["--defaults", "--backend", "onnxruntime", "--size", "320x180"]
+
+
+@pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve frames of the bundled clip as a video of its own."""
+    path = tmp_path_factory.mktemp("clip") / "talk.mp4"
+    with av.open(str(asset("clips/sample.mp4"))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for number, frame in enumerate(source.decode(video=0)):
+            if number == 12:
+                break
+            small = frame.reformat(640, 360, format="yuv420p")
+            small.pts = None
+            target.mux(stream.encode(small))
+        target.mux(stream.encode())
+    return path
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def test_run_converts_every_frame_of_a_video(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    arguments = ["run", *QUICK, "--source", str(short_clip), "--effect", "colour", "--colour", "#0000ff"]
+    status = run_json(capsys, *arguments, "--sink", str(out))
+    assert (status["published"], status["dropped"], status["problems"]) == (12, 0, [])  # type: ignore[index]
+    frames = frames_of(out)
+    assert len(frames) == 12
+    assert frames[0].shape == (180, 320, 3)
+    for frame in frames:
+        np.testing.assert_allclose(frame[5, 5], (255, 0, 0), atol=12)
+        assert np.abs(frame[140, 160].astype(int) - (255, 0, 0)).max() > 60, "the person is there"
+
+
+def test_run_with_several_sinks_and_a_time_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.mkv"
+    arguments = ["run", *QUICK, "--source", "pattern", "--seconds", "1.5", "--sink", str(out), "--sink", "null"]
+    status = run_json(capsys, *arguments)
+    assert status["published"] > 5  # type: ignore[index]
+    frames = frames_of(out)
+    assert len(frames) > 5
+    assert not any(contains_raw_background(frame) for frame in frames)
+
+
+def test_matte_writes_one_png_a_frame_named_as_the_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    names = ["b.png", "a.jpg", "frame 10.png"]
+    for number, name in enumerate(names):
+        cv2.imwrite(str(folder / name), draw(number, 320 + 2 * number, 180))
+    for temporal in ("on", "off"):
+        facts = run_json(capsys, "matte", str(folder), str(out), "--backend", "onnxruntime", "--temporal", temporal)
+        assert facts["frames"] == 3  # type: ignore[index]
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "frame 10.png"]
+    alpha = cv2.imread(str(out / "frame 10.png"), cv2.IMREAD_UNCHANGED)
+    assert alpha.shape == (180, 324) and alpha.dtype == np.uint8
+
+
+def test_matte_of_a_video_is_numbered_and_finds_the_person(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, "matte", str(short_clip), str(tmp_path), "--backend", "onnxruntime")
+    paths = sorted(tmp_path.glob("*.png"))
+    assert [path.name for path in paths] == [f"{n:06d}.png" for n in range(12)]
+    with av.open(str(asset("clips/sample-alpha.mkv"))) as container:
+        exact = next(container.decode(video=0)).reformat(640, 360).to_ndarray(format="gray")
+    found = cv2.imread(str(paths[0]), cv2.IMREAD_GRAYSCALE)
+    overlap = ((exact > 127) & (found > 127)).sum() / ((exact > 127) | (found > 127)).sum()
+    assert overlap > 0.9
+
+
+@pytest.mark.parametrize("command", ["devices", "models", "doctor"])
+def test_reports_are_json_and_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([command, "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert facts
+    main([command])
+    text = capsys.readouterr().out
+    assert "{" not in text
+    if command == "models":
+        assert facts[0]["name"] == "lite" and all("verified" in f["state"] for f in facts[0]["files"])
+
+
+def test_bench_measures_what_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    facts = run_json(capsys, "bench", "compose", "--frames", "10", "--output", str(out))
+    assert json.loads(out.read_text()) == facts
+    assert {row["size"] for row in facts["compose"]} >= {"640x480", "1280x720"}  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--source", "gone.mp4"], r"gone\.mp4"),
+        (["run", "--source", "pattern", "--size", "1281x720"], "even numbers"),
+        (["run", "--source", "pattern", "--effect", "none"], "--show-room"),
+        (["run", "--source", "{clip}", "--sink", "/proc/nowhere/out.mp4"], "nowhere"),
+        (["run", "--source", "{clip}", "--sink", "out.xyz"], "mp4"),
+        (["matte", "{clip}", "/proc/nowhere"], "nowhere"),
+        (["matte", "gone.mp4", "out"], r"gone\.mp4"),
+        (["matte", "{clip}", "out", "--model", "huge"], "lite"),
+    ],
+)
+def test_errors_name_the_cure_and_exit_with_1(
+    arguments: list[str],
+    message: str,
+    short_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [argument.format(clip=short_clip) for argument in arguments]
+    if given[0] == "run" and "--sink" not in given:
+        given += ["--sink", "null"]
+    assert main(given) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith("greenroom: ")
+    import re
+
+    assert re.search(message, captured.err)
+
+
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["run", "--effect", "sparkles"], ["dance"], ["matte"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["matte"], ["devices"], ["models"], ["doctor"], ["bench"]])
+def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "Example: greenroom" in capsys.readouterr().out
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A user without a display."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    kept.pop("QT_QPA_PLATFORM", None)
+    return kept | {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def test_ctrl_c_ends_a_recording_properly(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "app", "run", *QUICK, "--source", "pattern", "--sink", str(out)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert len(frames_of(out)) > 5
+
+
+def test_without_a_display_or_camera_a_video_is_written(tmp_path: Path) -> None:
+    """What `make run` does on a bare machine."""
+    command = [sys.executable, "-m", "app"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment(tmp_path) | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no display" in done.stderr
+    frames = frames_of(tmp_path / "greenroom-out.mp4")
+    assert len(frames) >= 150
+    assert frames[0].shape == (720, 1280, 3)

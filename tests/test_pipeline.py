@@ -1,0 +1,242 @@
+"""The pipeline's threads: nothing lost in a conversion, late frames dropped in real time, changes while running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import RecordingSink, fake_loaded
+from numpy.typing import NDArray
+
+from app.capture import EndOfSource
+from app.capture.supervisor import SupervisedSource
+from app.compose.card import card
+from app.compose.planes import from_bgr, planes, yuv_of
+from app.pipeline import Pipeline
+from app.problems import EffectError, GreenroomError, SinkError
+from app.publisher import Publisher
+from app.segmentation import Loader
+from app.settings import Settings
+
+BASE = Settings().replace(size="320x180", effect="colour", colour="#204060", sinks=("fake",), source="pattern")
+
+
+class Numbered:
+    """Frames that bear their number: the person, in the middle, is as bright as it."""
+
+    name, fps = "numbered", 30.0
+
+    def __init__(self, count: int | None = None, pause: float = 0.0) -> None:
+        self.live = count is None
+        self._count, self._pause, self._next = count, pause, 0
+
+    def read(self) -> NDArray[np.uint8]:
+        if self._next == self._count:
+            raise EndOfSource
+        time.sleep(self._pause)
+        self._next += 1
+        return np.full((180, 320, 3), self._next, np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """No weights: the loader hands out a fake at once, made by the last of this list."""
+    makers: list[Callable[[], object]] = [fake_loaded]
+    handed: list[object] = []
+
+    def take(_: Loader) -> object:
+        if handed:
+            return None
+        handed.append(makers[-1]())
+        return handed[-1]
+
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    monkeypatch.setattr(Loader, "take", take)
+    return makers
+
+
+def make(sink: RecordingSink, source: Numbered, settings: Settings = BASE, *, realtime: bool = True) -> Pipeline:
+    return Pipeline(
+        settings,
+        realtime=realtime,
+        loop=False,
+        supervise=lambda s: SupervisedSource(lambda: source, realtime=realtime),
+        open_sink=lambda *_: sink,
+    )
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def middle(i420: NDArray[np.uint8]) -> int:
+    luminance = planes(i420)[0]
+    return int(luminance[luminance.shape[0] // 2, luminance.shape[1] // 2])
+
+
+def luma(value: int) -> int:
+    return int(planes(from_bgr(np.full((2, 2, 3), value, np.uint8)))[0][0, 0])
+
+
+def test_a_conversion_keeps_every_frame_in_order(sink: RecordingSink) -> None:
+    pipeline = make(sink, Numbered(count=100), realtime=False)
+    pipeline.start()
+    assert pipeline.wait(20)
+    pipeline.stop()
+    assert [p.seq for p in sink.pictures] == list(range(100))
+    assert [middle(p.i420) for p in sink.pictures] == [luma(n) for n in range(1, 101)]
+    assert sink.closed
+    status = pipeline.status()
+    assert (status.captured, status.published, status.dropped) == (100, 100, 0)
+
+
+def test_in_real_time_late_frames_are_dropped_and_the_newest_shown(
+    sink: RecordingSink, network: list[Callable[[], object]]
+) -> None:
+    def slow(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        time.sleep(0.1)
+        return np.ones(image.shape[:2], np.float32)
+
+    network.append(lambda: fake_loaded(slow))
+    pipeline = make(sink, Numbered(pause=0.02))
+    pipeline.start()
+    until(lambda: pipeline.status().published > 8)
+    status = pipeline.status()
+    pipeline.stop()
+    assert status.dropped > 8
+    sequence = [p.seq for p in sink.pictures if p.seq >= 0]
+    assert sequence == sorted(sequence)
+    assert sequence[-1] > 2 * len(sequence)
+
+
+def test_the_effect_changes_while_running(sink: RecordingSink) -> None:
+    pipeline = make(sink, Numbered(pause=0.005))
+    pipeline.start()
+    until(lambda: pipeline.status().published > 5)
+    for colour in ("#800000", "#008000"):
+        pipeline.configure(BASE.replace(colour=colour))
+        y = yuv_of(colour)[0]
+        until(lambda y=y: abs(int(sink.pictures[-1].i420[2, 2]) - y) <= 1)  # type: ignore[misc]
+    pipeline.stop()
+    assert pipeline.status().problems == ()
+
+
+def test_size_and_sinks_change_while_running() -> None:
+    opened: dict[str, RecordingSink] = {}
+
+    def open_sink(spec: str, width: int, height: int, fps: float) -> RecordingSink:
+        opened[f"{spec} {width}x{height}"] = sink = RecordingSink()
+        return sink
+
+    pipeline = Pipeline(BASE, supervise=lambda s: SupervisedSource(lambda: Numbered(pause=0.005)), open_sink=open_sink)
+    pipeline.start()
+    until(lambda: pipeline.status().published > 5)
+    pipeline.configure(BASE.replace(sinks=("fake", "second")))
+    until(lambda: "second 320x180" in opened and len(opened["second 320x180"].pictures) > 3)
+    assert list(opened) == ["fake 320x180", "second 320x180"], "the first was not opened again"
+    pipeline.configure(BASE.replace(sinks=("fake", "second"), size="160x90"))
+    until(lambda: "second 160x90" in opened and len(opened["second 160x90"].pictures) > 3)
+    pipeline.stop()
+    for name, sink in opened.items():
+        width, height = map(int, name.split()[1].split("x"))
+        assert {p.i420.shape for p in sink.pictures} == {(height * 3 // 2, width)}
+        assert sink.closed
+
+
+def test_off_air_others_see_the_card_and_the_preview_stays(sink: RecordingSink) -> None:
+    pipeline = make(sink, Numbered(pause=0.005), BASE.replace(on_air=False))
+    pipeline.start()
+    until(lambda: pipeline.status().published > 5)
+    preview = pipeline.preview()
+    pipeline.stop()
+    assert all(np.array_equal(p.i420, card(320, 180)) for p in sink.pictures)
+    assert preview is not None and not np.array_equal(preview, card(320, 180))
+
+
+def test_a_sink_that_vanishes_is_told_and_opened_again(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = make(sink, Numbered(pause=0.005))
+    pipeline.start()
+    until(lambda: len(sink.pictures) > 5)
+    sink.failing = True
+    until(lambda: any(p.cure == "Plug it in again." for p in pipeline.status().problems))
+    assert "lost" in pipeline.status().sinks.values()
+    sink.failing = False
+    count = len(sink.pictures)
+    until(lambda: len(sink.pictures) > count + 5 and not pipeline.status().problems)
+    pipeline.stop()
+
+
+def test_one_broken_sink_leaves_the_others_alone(sink: RecordingSink) -> None:
+    def open_sink(spec: str, *_: object) -> RecordingSink:
+        if spec == "broken":
+            raise SinkError("It is on fire.", "Put it out.")
+        return sink
+
+    publisher = Publisher(open_sink)
+    publisher.configure(("broken", "fake"), 320, 180, 30)
+    from app.frame import Picture
+
+    for seq in range(3):
+        publisher.write(Picture(seq, 0.0, card(320, 180)))
+    assert len(sink.pictures) == 3
+    assert publisher.states() == {"broken": "lost", "recording": "open"}
+    assert [p.cure for p in publisher.problems()] == ["Put it out."]
+    publisher.close()
+    assert sink.closed
+
+
+def test_a_conversion_ends_at_the_first_error_of_a_sink(sink: RecordingSink) -> None:
+    sink.failing = True
+    pipeline = make(sink, Numbered(count=50), realtime=False)
+    pipeline.start()
+    with pytest.raises(GreenroomError, match="vanished"):
+        until(lambda: pipeline.wait(0.1))
+    pipeline.stop()
+    assert sink.closed
+
+
+def test_a_conversion_ends_when_no_network_runs(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.problems import Problem
+
+    monkeypatch.setattr(Loader, "take", lambda self: None)
+    pipeline = make(sink, Numbered(count=50), realtime=False)
+    pipeline._loader.problem = Problem("segmenter", "No network runs here.", "Reinstall.")
+    pipeline.start()
+    with pytest.raises(GreenroomError, match="No network runs here"):
+        until(lambda: pipeline.wait(0.1))
+    pipeline.stop()
+    assert sink.pictures == []
+
+
+def test_it_stops_at_once_whatever_it_does(sink: RecordingSink, network: list[Callable[[], object]]) -> None:
+    pipeline = make(sink, Numbered(pause=0.005))
+    pipeline.start()
+    until(lambda: pipeline.status().published > 3)
+    start = time.monotonic()
+    pipeline.stop()
+    assert time.monotonic() - start < 2
+    assert sink.closed
+    never_started = make(RecordingSink(), Numbered())
+    never_started.stop()
+
+
+def test_a_background_that_cannot_be_read_is_told_and_blurred_meanwhile(sink: RecordingSink) -> None:
+    pipeline = make(sink, Numbered(pause=0.005), BASE.replace(effect="image", image="gone.png"))
+    pipeline.start()
+    until(lambda: bool(pipeline.status().problems))
+    assert "gone.png" in str(pipeline.status().problems[0])
+    pipeline.configure(BASE)
+    until(lambda: not pipeline.status().problems)
+    pipeline.stop()
+    with pytest.raises(EffectError):
+        from app.compose.effects import build_effect
+
+        build_effect(BASE.replace(effect="image", image="gone.png"))

@@ -1,0 +1,86 @@
+"""From a frame of any size to a mask: resizing, padding, and refusing what is no mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FakeSession
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.manifest import get_model
+from models.segmenter import Segmenter, UntrustedMask, shrink
+
+LITE = get_model("lite")
+WIDTH, HEIGHT = LITE.input.width, LITE.input.height
+
+
+def make(network: object) -> tuple[Segmenter, FakeSession]:
+    session = FakeSession(LITE, network)  # type: ignore[arg-type]
+    return Segmenter(LITE, session.input, session.output, session.run), session
+
+
+def red_is_person(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return (image[..., 2] > 127).astype(np.float32)
+
+
+@settings(max_examples=80, deadline=None)
+@given(width=st.integers(1, 400), height=st.integers(1, 400))
+def test_frames_of_any_size_give_a_mask_of_the_network_s(width: int, height: int) -> None:
+    segmenter, _ = make(red_is_person)
+    frame = np.zeros((height, width, 3), np.uint8)
+    frame[..., 2] = 255
+    mask = segmenter(frame)
+    assert mask.shape == (HEIGHT, WIDTH)
+    assert mask.min() > 0.99, "a frame that is all person is all person, whatever was padded"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 480), (720, 1280), (1000, 200), (256, 144)])
+def test_the_mask_lies_where_the_person_is(size: tuple[int, int]) -> None:
+    """The left upper quarter, in the frame's own proportions, padded or stretched."""
+    segmenter, _ = make(red_is_person)
+    frame = np.zeros((size[1], size[0], 3), np.uint8)
+    frame[: size[1] // 2, : size[0] // 2] = (0, 0, 255)
+    mask = segmenter(frame)
+    expected = np.zeros((HEIGHT, WIDTH), np.float32)
+    expected[: HEIGHT // 2, : WIDTH // 2] = 1
+    assert np.abs(mask - expected).mean() < 0.03
+
+
+def test_a_tall_frame_is_padded_instead_of_squeezed() -> None:
+    segmenter, session = make(red_is_person)
+    segmenter(np.full((1280, 720, 3), 255, np.uint8))
+    columns = np.flatnonzero(session.input[0].any(axis=(0, 2)))
+    assert len(columns) < 0.5 * WIDTH
+    segmenter(np.full((480, 640, 3), 255, np.uint8))
+    assert session.input[0].all(), "4:3 fits without padding"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.5, 1.5, 255.0])
+def test_one_wrong_value_is_enough_to_distrust(value: float) -> None:
+    def network(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = np.zeros(image.shape[:2], np.float32)
+        mask[40, 99] = value
+        return mask
+
+    segmenter, _ = make(network)
+    with pytest.raises(UntrustedMask, match="lite"):
+        segmenter(np.zeros((72, 128, 3), np.uint8))
+
+
+def test_a_file_of_another_shape_than_the_manifest_s_is_refused() -> None:
+    with pytest.raises(ValueError, match="by the manifest"):
+        Segmenter(LITE, np.zeros((1, 8, 8, 3), np.uint8), np.zeros(LITE.output.shape, np.float32), lambda: None)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 360)])
+def test_shrinking_does_not_alias(size: tuple[int, int]) -> None:
+    """Fine stripes become grey, at least as even as by averaging whole areas; nearest or bilinear leaves stripes."""
+    frame = np.zeros((size[1], size[0], 3), np.uint8)
+    frame[:, ::2] = 255
+    out = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    shrink(frame, out)
+    area = cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    assert np.abs(out - 127.5).mean() <= np.abs(area - 127.5).mean() + 1

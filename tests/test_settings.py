@@ -1,0 +1,126 @@
+"""Settings: one table, an atomic file, migration, and nothing lost when the file is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import settings as module
+from app.problems import SettingsError
+from app.settings import Settings, load, parse, save
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "settings.json"
+    settings = Settings().replace(effect="image", image="bild äöü.png", blur=7, sinks=("v4l2", "a.mp4"), mirror=True)
+    save(settings, path)
+    assert load(path) == (settings, [])
+
+
+def test_missing_file_gives_defaults(tmp_path: Path) -> None:
+    assert load(tmp_path / "none.json") == (Settings(), [])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\0\0\0", '{"blur": '])
+def test_corrupt_file_is_kept_and_reported(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    settings, problems = load(path)
+    assert settings == Settings()
+    assert len(problems) == 1
+    assert "defaults" in str(problems[0])
+    assert (tmp_path / "settings.json.broken").read_text() == text
+
+
+def test_wrong_entries_are_replaced_and_the_rest_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"version": 2, "blur": 200, "effect": "confetti", "mirror": True, "hat": 1}))
+    settings, problems = load(path)
+    assert settings == Settings().replace(mirror=True)
+    text = " ".join(map(str, problems))
+    assert "0 to 100" in text
+    assert "confetti" in text
+    assert "'hat'" in text
+    assert path.with_name("settings.json.broken").exists()
+
+
+def test_version_1_is_migrated() -> None:
+    settings, problems = parse({"version": 1, "sink": "v4l2", "blur": 20})
+    assert settings.sinks == ("v4l2",)
+    assert settings.blur == 20
+    assert problems == []
+
+
+def test_a_later_version_keeps_what_is_understood() -> None:
+    settings, problems = parse({"version": 99, "blur": 20, "hologram": True})
+    assert settings.blur == 20
+    assert len(problems) == 1
+
+
+def test_no_effect_needs_consent_and_consent_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--show-room"):
+        Settings().replace(effect="none")
+    path = tmp_path / "settings.json"
+    save(Settings().replace(effect="none", show_room=True), path)
+    settings, problems = load(path)
+    assert (settings.effect, settings.show_room, problems) == ("blur", False, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("size", "1280x721"),
+        ("size", "0x0"),
+        ("size", "90000x2"),
+        ("size", "big"),
+        ("fps", 0),
+        ("fps", 30.0),
+        ("blur", True),
+        ("colour", "green"),
+        ("sinks", ("a", 1)),
+        ("mirror", 1),
+        ("backend", "abacus"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_cure(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings().replace(**{name: value})
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=8) | st.sampled_from([*Settings.__annotations__]),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.text(max_size=3), max_size=2),
+        max_size=6,
+    )
+)
+def test_any_file_gives_valid_settings(values: dict[str, object]) -> None:
+    settings, _ = parse(values)
+    assert isinstance(settings, Settings)
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "settings.json"
+    save(Settings().replace(blur=1), path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingsError, match="No space left"):
+        save(Settings().replace(blur=2), path)
+    assert load(path)[0].blur == 1
+    assert os.listdir(tmp_path) == ["settings.json"]
+
+
+def test_every_option_has_help_and_flags_are_unique() -> None:
+    options = {name: option for name, option, _ in Settings().items()}
+    assert all(option.help.endswith(".") for option in options.values())
+    flags = [option.flag for option in options.values() if option.flag]
+    assert len(flags) == len(set(flags))
+    assert module.VERSION == max(module._MIGRATIONS) + 1
