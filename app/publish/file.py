@@ -1,0 +1,217 @@
+"""The sink that is a video file: recordings in real time, and conversions of whole files."""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from app.frame import Picture
+from app.problems import SinkError
+from app.publish.encoder import FORMATS, Encoder, Format
+
+QUEUE = 16
+"""Pictures a recording may lag behind: half a second, 22 MB at 1280 × 720. A scene change delays the encoder less."""
+
+LEAST_FREE = 64 << 20
+"""Bytes that must be free to begin a file: on a full disk, trying again must not leave one stump after another."""
+
+
+class FileSink:
+    """Writes a video file; see `app.publish` for the contract.
+
+    A recording (`realtime`) is encoded in its own thread; pictures it cannot keep up with are dropped and counted.
+    Its timestamps are those of capture. It never replaces a file: where there is one it takes a numbered name. The
+    file can be played at any moment, also after a kill. Cards before the first picture are left out.
+
+    A conversion keeps every picture at a constant rate and waits for the encoder. It is written beside and replaces
+    an older file when it is finished.
+
+    Whether the file holds alpha is settled by its first picture; containers without alpha get the picture's I420.
+
+    Raises:
+        SinkError: the extension is unknown, or the file cannot be written.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: float, *, realtime: bool) -> None:
+        self._format = _format(path)
+        self._size, self._fps, self._realtime = (width, height), fps, realtime
+        try:
+            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+                raise OSError(errno.ENOSPC, "less than 64 MB are free")
+            self._file = _create(path) if realtime else _Output(_partial(path), "w+b")
+        except OSError as error:
+            raise _error(path, error) from error
+        self.path = self._file.path if realtime else path
+        self.name = str(self.path)
+        self.dropped = 0
+        self._failure: Exception | None = None
+        self._encoder: Encoder | None = None
+        self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
+        self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
+
+    def write(self, picture: Picture) -> None:
+        """Write a picture.
+
+        Raises:
+            SinkError: the disk is full or gone; what came before can be played.
+        """
+        if self._failure is not None:
+            raise _error(self.path, self._failure) from self._failure
+        if self._encoder is None:
+            if self._realtime and picture.seq < 0:
+                return
+            self._begin(alpha=picture.bgra is not None)
+        assert self._encoder is not None
+        if self._realtime and self._queue.full():
+            self.dropped += 1
+            return
+        self._queue.put(self._encoder.frame(picture))
+
+    def close(self) -> None:
+        """Finish the file; one that holds no picture is removed.
+
+        Raises:
+            SinkError: the last pictures could not be written, and `write` has not said so already.
+        """
+        known = self._failure
+        if self._encoder is not None:
+            self._queue.put(None)
+            self._thread.join()
+        self._file.close()
+        if self._encoder is None or not self._file.position:
+            self._file.path.unlink()
+        elif not self._realtime:
+            self._put_in_place()
+        if self._failure is not None and known is None:
+            raise _error(self.path, self._failure) from self._failure
+
+    def _begin(self, *, alpha: bool) -> None:
+        try:
+            self._encoder = Encoder(
+                self._file, self._format, self._size, self._fps, alpha=alpha, realtime=self._realtime
+            )
+        except Exception as error:
+            self._failure = error
+            raise _error(self.path, error) from error
+        self._thread.start()
+
+    def _encode(self) -> None:
+        """Encode what comes, in this sink's own thread; after an error only take it, so that `write` never hangs."""
+        assert self._encoder is not None
+        while (frame := self._queue.get()) is not None:
+            if self._failure is None:
+                self._try(self._encoder.encode, frame)
+        self._try(self._encoder.finish)
+
+    def _try(self, step: Any, *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except Exception as error:
+            # The file's own error is the cause; what the library makes of it later is not.
+            self._failure = self._failure or self._file.error or error
+
+    def _put_in_place(self) -> None:
+        """Give a conversion its name; an incomplete one replaces nothing."""
+        target = self.path if self._failure is None else next(p for p in _names(self.path) if not p.exists())
+        self._file.path.replace(target)
+
+
+class _Output(io.RawIOBase):
+    """A file that stays as it is after the first failure to write.
+
+    The container's end is written into places before and behind: half of that would spoil a file that can be played.
+
+    Attributes:
+        error: the first failure.
+        position: bytes that were written at the file's end; 0 when it is empty.
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self.path = path
+        self.error: OSError | None = None
+        self.position = 0
+        self._file: io.FileIO = path.open(mode, buffering=0)  # type: ignore[assignment]
+
+    def write(self, data: Any) -> int:
+        """Write all the bytes, or none and raise; after a failure forget them."""
+        rest = memoryview(data)
+        size = len(rest)
+        if self.error is not None:
+            return size
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.error = error
+            raise
+        self.position = max(self.position, self._file.tell())
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _format(path: Path) -> Format:
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        known = ", ".join(FORMATS)
+        raise SinkError(
+            f"{str(path)!r} is neither a kind of sink nor a video file that can be written.",
+            f"Use a file name that ends in {known}; or auto, v4l2, pipewire, virtualcam or null.",
+        ) from None
+
+
+def _create(path: Path) -> _Output:
+    """A new file under the first name that is free."""
+    for name in _names(path):
+        try:
+            return _Output(name, "x+b")
+        except FileExistsError:
+            continue
+    raise AssertionError("names never end")
+
+
+def _names(path: Path) -> Iterator[Path]:
+    """The path, then with -2, -3 and so on."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_stem(f"{path.stem}-{number}")
+
+
+def _partial(path: Path) -> Path:
+    """The hidden name of an unfinished conversion."""
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+def _error(path: Path, error: Exception) -> SinkError:
+    """What went wrong with a file, and the cure."""
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return SinkError(f"The disk is full: {path}", "Make room; what is in the file so far can be played.")
+    if number == errno.ENOENT:
+        return SinkError(f"There is no folder {path.parent}.", "Create it, or choose another.")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return SinkError(f"You may not write {path}.", "Choose another folder.")
+    reason = getattr(error, "strerror", None) or str(error) or repr(error)
+    return SinkError(f"{path} cannot be written ({reason}).", "Choose another folder, extension or size.")
