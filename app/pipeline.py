@@ -219,6 +219,15 @@ class Pipeline:
             self._frames.give(pushed_out.image)
 
     def _work(self) -> None:
+        try:
+            self._process_frames()
+        finally:
+            self._outbox.close()
+            if self._loaded is not None:
+                self._loaded.session.close()
+                self._loaded = None
+
+    def _process_frames(self) -> None:
         processor = self._processor = Processor(self._settings, self._stopwatch)
         settings, doubts = self._settings, 0
         while not self._stopping.is_set():
@@ -226,7 +235,7 @@ class Pipeline:
             frame = self._inbox.take(CARD_SECONDS)
             if frame is None:
                 if self._inbox.closed:
-                    break
+                    return
                 continue
             if not self._realtime:
                 self._await_segmenter()
@@ -244,10 +253,6 @@ class Pipeline:
             pushed_out = self._outbox.put(picture)
             if pushed_out is not None:
                 self._pictures.give(pushed_out.i420)
-        self._outbox.close()
-        if self._loaded is not None:
-            self._loaded.session.close()
-            self._loaded = None
 
     def _swap_segmenter(self) -> None:
         """Take over a newly loaded segmenter between two frames."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from app.capture import EndOfSource
 from app.capture.supervisor import SupervisedSource
 from app.compose.card import card
+from app.compose.effects import build_effect
 from app.compose.planes import from_bgr, planes, yuv_of
+from app.frame import Picture
 from app.pipeline import Pipeline
-from app.problems import EffectError, GreenroomError, SinkError
+from app.problems import EffectError, GreenroomError, Problem, SinkError
 from app.publisher import Publisher
 from app.segmentation import Loader
 from app.settings import Settings
@@ -37,14 +39,14 @@ class Numbered:
             raise EndOfSource
         time.sleep(self._pause)
         self._next += 1
-        return np.full((180, 320, 3), self._next, np.uint8)
+        return np.full((180, 320, 3), self._next % 256, np.uint8)
 
     def close(self) -> None:
         pass
 
 
 @pytest.fixture(autouse=True)
-def network(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
     """No weights: the loader hands out a fake at once, made by the last of this list."""
     makers: list[Callable[[], object]] = [fake_loaded]
     handed: list[object] = []
@@ -57,17 +59,24 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
 
     monkeypatch.setattr(Loader, "start", lambda self: None)
     monkeypatch.setattr(Loader, "take", take)
-    return makers
+    yield makers
+    while RUNNING:  # a failed test's threads must not disturb the next one
+        RUNNING.pop().stop()
+
+
+RUNNING: list[Pipeline] = []
 
 
 def make(sink: RecordingSink, source: Numbered, settings: Settings = BASE, *, realtime: bool = True) -> Pipeline:
-    return Pipeline(
+    pipeline = Pipeline(
         settings,
         realtime=realtime,
         loop=False,
         supervise=lambda s: SupervisedSource(lambda: source, realtime=realtime),
         open_sink=lambda *_: sink,
     )
+    RUNNING.append(pipeline)
+    return pipeline
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -182,8 +191,6 @@ def test_one_broken_sink_leaves_the_others_alone(sink: RecordingSink) -> None:
 
     publisher = Publisher(open_sink)
     publisher.configure(("broken", "fake"), 320, 180, 30)
-    from app.frame import Picture
-
     for seq in range(3):
         publisher.write(Picture(seq, 0.0, card(320, 180)))
     assert len(sink.pictures) == 3
@@ -204,8 +211,6 @@ def test_a_conversion_ends_at_the_first_error_of_a_sink(sink: RecordingSink) -> 
 
 
 def test_a_conversion_ends_when_no_network_runs(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.problems import Problem
-
     monkeypatch.setattr(Loader, "take", lambda self: None)
     pipeline = make(sink, Numbered(count=50), realtime=False)
     pipeline._loader.problem = Problem("segmenter", "No network runs here.", "Reinstall.")
@@ -237,6 +242,4 @@ def test_a_background_that_cannot_be_read_is_told_and_blurred_meanwhile(sink: Re
     until(lambda: not pipeline.status().problems)
     pipeline.stop()
     with pytest.raises(EffectError):
-        from app.compose.effects import build_effect
-
         build_effect(BASE.replace(effect="image", image="gone.png"))

@@ -198,6 +198,7 @@ def run_pipeline(
     satisfied = wait(pipeline)
     pipeline.stop()
     assert satisfied, pipeline.status()
+    assert pipeline.wait(0), "no thread ended with an error"
     return sink, pipeline
 
 
@@ -223,7 +224,7 @@ def test_before_a_model_is_loaded_while_it_is_swapped_and_when_it_dies(monkeypat
         return frame_network(image)
 
     loads: list[Loaded | None] = [None] * 5 + [fake_loaded(dies)] + [None] * 25 + [fake_loaded(frame_network)]
-    sink, pipeline = run_pipeline(monkeypatch, [], loads, lambda p: p.status().published > 60)
+    sink, _ = run_pipeline(monkeypatch, [], loads, lambda p: p.status().published > 60)
     seen(sink)
     assert any(not np.array_equal(p.i420, card(*SIZE)) for p in sink.pictures)
     first, second = (one for one in loads if one is not None)

@@ -115,7 +115,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(SettingsError, match="No space left"):
         save(Settings().replace(blur=2), path)
     assert load(path)[0].blur == 1
-    assert os.listdir(tmp_path) == ["settings.json"]
+    assert [found.name for found in tmp_path.iterdir()] == ["settings.json"]
 
 
 def test_every_option_has_help_and_flags_are_unique() -> None:
@@ -123,4 +123,4 @@ def test_every_option_has_help_and_flags_are_unique() -> None:
     assert all(option.help.endswith(".") for option in options.values())
     flags = [option.flag for option in options.values() if option.flag]
     assert len(flags) == len(set(flags))
-    assert module.VERSION == max(module._MIGRATIONS) + 1
+    assert max(module._MIGRATIONS) + 1 == module.VERSION

@@ -22,8 +22,7 @@ def test_a_patient_slot_waits_and_drops_nothing() -> None:
     taken: list[int | None] = []
 
     def consume() -> None:
-        for _ in range(50):
-            taken.append(slot.take(5))
+        taken.extend(slot.take(5) for _ in range(50))
 
     thread = threading.Thread(target=consume)
     thread.start()
