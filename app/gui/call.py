@@ -1,0 +1,147 @@
+"""The call's card: where the picture goes, and how to choose it in call programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from app.gui.controls import SettingChoice, label
+from app.gui.jobs import Jobs
+from app.gui.theme import GRID
+from app.gui.wording import CALLS, LABELS
+from app.problems import Problem
+from app.settings import Settings
+
+
+def find_outputs() -> dict[str, str]:
+    """The ways to publish there are; asked in a thread of its own, because it takes a while.
+
+    Outside Linux asking would start and stop the camera that is in use, and "auto" finds the only one.
+    """
+    if sys.platform != "linux":
+        return {}
+    from app.publish.factory import list_outputs
+
+    return list_outputs()
+
+
+def camera_name(sinks: Iterable[str], sysfs: Path = Path("/sys/class/video4linux")) -> str:
+    """What call programs call our camera: what the driver that publishes it is labelled.
+
+    Args:
+        sinks: names of the sinks, as in `Status.sinks`.
+        sysfs: where Linux tells its devices' labels.
+    """
+    for sink in sinks:
+        kind, _, which = sink.partition(":")
+        if kind in ("virtualcam", "pipewire") and which:
+            return which
+        if kind == "v4l2" and which:
+            label_file = sysfs / Path(which).name / "name"
+            if label_file.is_file():
+                return label_file.read_text(encoding="utf-8").strip()
+    return "Greenroom"
+
+
+class Call(QFrame):
+    """Chooses the output and tells how to choose Greenroom in a call.
+
+    Attributes:
+        chosen: changes to the settings, as a dictionary.
+        failed: a `Problem` for the user.
+        asked: the user wants the hint for another call program, one of `CALLS`.
+    """
+
+    chosen = Signal(dict)
+    failed = Signal(object)
+    asked = Signal(str)
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._sinks: tuple[str, ...] = ()
+        self._program = next(iter(CALLS))
+        self.setProperty("look", "card")
+        self.output = SettingChoice("sinks", [("auto",), ("null",)])
+        self.output.chosen.connect(lambda name, value: self.chosen.emit({name: value}))
+        self.hint = label("", wrap=True)
+        self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        title = label("Your camera in calls", "section")
+        name = label(LABELS["sinks"], "muted")
+        name.setBuddy(self.output)
+        top = QHBoxLayout()
+        top.setSpacing(GRID)
+        top.addWidget(title)
+        top.addStretch()
+        top.addWidget(name)
+        top.addWidget(self.output)
+        self.output.setMinimumWidth(176)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
+        layout.setSpacing(GRID)
+        layout.addLayout(top)
+        layout.addLayout(self._chips())
+        layout.addWidget(self.hint)
+        layout.addStretch()
+        self._show_hint()
+
+    def refresh(self) -> None:
+        """Look for ways to publish, beside the window."""
+        self._jobs.run(find_outputs, self.offer, self._not_found)
+
+    def offer(self, outputs: dict[str, str]) -> None:
+        """Offer these ways to publish."""
+        self.output.offer([("auto",), *((name,) for name in outputs if name not in ("auto", "null")), ("null",)])
+
+    def show_settings(self, settings: Settings) -> None:
+        """Show what is chosen."""
+        self.output.show_value(settings.sinks)
+
+    def show_sinks(self, sinks: tuple[str, ...]) -> None:
+        """Tell what our camera is called in calls."""
+        if sinks != self._sinks:
+            self._sinks = sinks
+            self._show_hint()
+
+    def show_program(self, program: str) -> None:
+        """Show the hint for a call program; an unknown one is left out."""
+        if program in CALLS:
+            self._program = program
+            self.chips[program].setChecked(True)
+            self._show_hint()
+
+    @property
+    def program(self) -> str:
+        """The call program whose hint is shown."""
+        return self._program
+
+    def _chips(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(GRID // 2)
+        group = QButtonGroup(self)
+        self.chips = {program: QPushButton(program) for program in CALLS}
+        for program, chip in self.chips.items():
+            chip.setCheckable(True)
+            chip.setChecked(program == self._program)
+            chip.setProperty("look", "chip")
+            chip.setAccessibleDescription(f"How to choose Greenroom in {program}.")
+            chip.setCursor(Qt.CursorShape.PointingHandCursor)
+            chip.clicked.connect(lambda _, chosen=program: self._asked(chosen))
+            group.addButton(chip)
+            row.addWidget(chip)
+        row.addStretch()
+        return row
+
+    def _asked(self, program: str) -> None:
+        self.show_program(program)
+        self.asked.emit(program)
+
+    def _show_hint(self) -> None:
+        self.hint.setText(CALLS[self._program].format(camera=camera_name(self._sinks)))
+
+    def _not_found(self, error: Exception) -> None:
+        self.failed.emit(Problem("sink", f"The outputs could not be listed ({error}).", "Type `greenroom doctor`."))

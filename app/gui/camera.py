@@ -1,0 +1,128 @@
+"""The camera's card: which one, and mirrored or not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from PySide6.QtCore import QFileSystemWatcher, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.capture.devices import CameraInfo
+from app.gui import dialogs
+from app.gui.controls import Choice, Switch, label, option, tool_button
+from app.gui.icons import icon
+from app.gui.jobs import Jobs
+from app.gui.theme import GRID, colours
+from app.gui.wording import LABELS, plain, source_label
+from app.problems import Problem
+from app.settings import Settings
+
+FILE = "file…"
+"""The entry that asks for a file; no source is called so."""
+
+SETTLE_MS = 700
+"""Pause after a device file came or went: udev takes a while to make all nodes of a camera and set their group."""
+
+
+def find_cameras() -> list[CameraInfo]:
+    """The cameras of this machine; imported here, in a thread of its own, because cv2 takes a while."""
+    from app.capture.devices import list_cameras
+
+    return list_cameras()
+
+
+def spec_of(camera: CameraInfo, cameras: Sequence[CameraInfo]) -> str:
+    """The source that means this camera: by its name, which stays when it is plugged in elsewhere, if no other's
+    contains it, and where names are more than numbers."""
+    others = [other.name.casefold() for other in cameras if other is not camera]
+    named = sys.platform == "linux" and not any(camera.name.casefold() in name for name in others)
+    return f"camera:{camera.name if named else camera.id}"
+
+
+class Camera(QWidget):
+    """Chooses the source.
+
+    Attributes:
+        chosen: changes to the settings, as a dictionary.
+        failed: a `Problem` for the user.
+    """
+
+    chosen = Signal(dict)
+    failed = Signal(object)
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._cameras: list[CameraInfo] = []
+        self._source = "auto"
+        self.source = Choice(plain(LABELS["source"]), option("source").help)
+        self.source.activated.connect(lambda index: self._picked(self.source.itemData(index)))
+        self.again = tool_button("Look for cameras again", "Look for cameras again (F5).")
+        self.again.clicked.connect(self.refresh)
+        self.mirror = Switch("mirror")
+        self.mirror.chosen.connect(lambda name, on: self.chosen.emit({name: on}))
+        title = label(LABELS["source"], "section")
+        title.setBuddy(self.source)
+        row = QHBoxLayout()
+        row.setSpacing(GRID // 2)
+        row.addWidget(self.source)
+        row.addWidget(self.again)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GRID)
+        layout.addWidget(title)
+        layout.addLayout(row)
+        layout.addWidget(self.mirror)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self.refresh)
+        if sys.platform == "linux":
+            self._watcher = QFileSystemWatcher(["/dev"], self)
+            self._watcher.directoryChanged.connect(lambda _: self._settle.start())
+
+    def refresh(self) -> None:
+        """Look for cameras, beside the window."""
+        self._jobs.run(find_cameras, self.offer, self._not_found)
+
+    def offer(self, cameras: list[CameraInfo]) -> None:
+        """Offer these cameras."""
+        self._cameras = cameras
+        self._arrange()
+
+    def show_settings(self, settings: Settings) -> None:
+        """Show what is chosen."""
+        self.mirror.show_value(settings.mirror)
+        self.again.setIcon(icon("refresh", colours(self.palette()).muted))
+        if settings.source != self._source or not self.source.count():
+            self._source = settings.source
+            self._arrange()
+        self.source.setCurrentIndex(self.source.findData(self._source))
+
+    def _arrange(self) -> None:
+        real = [camera for camera in self._cameras if not camera.virtual]
+        first = f"Automatic: {real[0].name if real else 'sample clip'}"
+        entries = {"auto": first} | {spec_of(c, self._cameras): c.name for c in self._cameras}
+        entries |= {"clip": source_label("clip"), "pattern": source_label("pattern")}
+        entries.setdefault(self._source, source_label(self._source))
+        entries[FILE] = "Video or picture file…"
+        if [self.source.itemData(i) for i in range(self.source.count())] != list(entries) or (
+            self.source.itemText(0) != first
+        ):
+            self.source.clear()
+            for source, title in entries.items():
+                self.source.addItem(title, source)
+        self.source.setCurrentIndex(self.source.findData(self._source))
+
+    def _picked(self, source: str) -> None:
+        if source == FILE:
+            self.source.setCurrentIndex(self.source.findData(self._source))
+            path = dialogs.ask_file(self, "Use a file as camera", dialogs.SOURCES)
+            if path is None:
+                return
+            source = str(path)
+        self.chosen.emit({"source": source})
+
+    def _not_found(self, error: Exception) -> None:
+        self.failed.emit(Problem("source", f"The cameras could not be listed ({error}).", "Press F5 to try again."))

@@ -1,0 +1,273 @@
+"""The window's building blocks: switches, choices, sliders, foldable sections, all made from the settings' table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.icons import paint_icon
+from app.gui.theme import GRID, colours
+from app.gui.wording import LABELS, choice_label, plain
+from app.settings import Option, Settings
+
+
+@cache
+def option(name: str) -> Option:
+    """What the settings' table knows about a setting."""
+    fields = {f.name: f for f in dataclasses.fields(Settings)}
+    known: Option = fields[name].metadata["option"]
+    return known
+
+
+def label(text: str, look: str = "", *, wrap: bool = False) -> QLabel:
+    """A text; `look` is one of the style sheet's."""
+    made = QLabel(text)
+    made.setProperty("look", look)
+    made.setWordWrap(wrap)
+    return made
+
+
+def card() -> tuple[QFrame, QVBoxLayout]:
+    """A rounded box and its layout."""
+    frame = QFrame()
+    frame.setProperty("look", "card")
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
+    layout.setSpacing(GRID + GRID // 2)
+    return frame, layout
+
+
+def focus_ring(painter: QPainter, widget: QWidget, box: QRectF, radius: float) -> None:
+    """Draw the keyboard focus round a control that paints itself."""
+    if widget.hasFocus():
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(colours(widget.palette()).accent), 2))
+        painter.drawRoundedRect(box, radius, radius)
+
+
+class Switch(QCheckBox):
+    """One yes-or-no setting: its name at the left, a switch at the right."""
+
+    chosen = Signal(str, bool)
+
+    def __init__(self, name: str) -> None:
+        super().__init__(LABELS[name])
+        self._name = name
+        self.setToolTip(option(name).help)
+        self.setAccessibleName(plain(LABELS[name]))
+        self.setAccessibleDescription(option(name).help)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(lambda on: self.chosen.emit(self._name, on))
+
+    def show_value(self, value: bool) -> None:
+        """Show the setting's value."""
+        self.setChecked(value)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 64, 32)
+
+    def hitButton(self, pos: Any) -> bool:  # noqa: N802
+        return bool(self.rect().contains(pos))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        theme, painter = colours(self.palette()), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QColor(theme.text))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+        painter.drawText(QRectF(0, 0, self.width() - 56, self.height()), flags, self.text())
+        track = QRectF(self.width() - 42, self.height() / 2 - 11, 40, 22)
+        painter.setPen(Qt.PenStyle.NoPen if self.isChecked() else QPen(QColor(theme.muted), 1.5))
+        painter.setBrush(QColor(theme.accent if self.isChecked() else theme.control))
+        painter.drawRoundedRect(track, 11, 11)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.on_accent if self.isChecked() else theme.muted))
+        x = track.right() - 11 if self.isChecked() else track.left() + 11
+        painter.drawEllipse(QPointF(x, track.center().y()), 7, 7)
+        focus_ring(painter, self, track.adjusted(-1, -1, 1, 1), 12)
+
+
+class Choice(QComboBox):
+    """A drop-down list that paints itself; the wheel scrolls the panel it lies in, not the choice."""
+
+    def __init__(self, name: str, help: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(help)
+        self.setToolTip(help)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setMaxVisibleItems(14)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(super().sizeHint().width(), 36)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(96, 36)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        theme, painter = colours(self.palette()), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.hover if self.underMouse() else theme.control))
+        painter.drawRoundedRect(box, 8, 8)
+        focus_ring(painter, self, box, 8)
+        painter.setPen(QColor(theme.text if self.isEnabled() else theme.muted))
+        room = box.adjusted(12, 0, -36, 0)
+        text = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, int(room.width()))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
+        paint_icon(painter, "chevron", theme.muted, QRectF(box.right() - 28, box.center().y() - 9, 18, 18), 2)
+
+
+class SettingChoice(Choice):
+    """One setting with a few values to choose from."""
+
+    chosen = Signal(str, object)
+
+    def __init__(self, name: str, values: Iterable[Any] = ()) -> None:
+        super().__init__(plain(LABELS[name]), option(name).help)
+        self._name = name
+        self.offer(values or option(name).choices)
+        self.activated.connect(lambda index: self.chosen.emit(self._name, self.itemData(index)))
+
+    def offer(self, values: Iterable[Any]) -> None:
+        """Offer these values."""
+        current = self.currentData()
+        self.clear()
+        for value in values:
+            self.addItem(choice_label(self._name, value), value)
+        if current is not None:
+            self.show_value(current)
+
+    def show_value(self, value: Any) -> None:
+        """Show the setting's value, also one that was not offered."""
+        if self.findData(value) < 0:
+            self.addItem(choice_label(self._name, value), value)
+        self.setCurrentIndex(self.findData(value))
+
+
+class NumberSlider(QWidget):
+    """One whole number: its name, a slider over its range, and the value."""
+
+    chosen = Signal(str, object)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        facts = option(name)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(int(facts.minimum), int(facts.maximum))
+        self.slider.setPageStep(10)
+        self.slider.setAccessibleName(plain(LABELS[name]))
+        self.slider.setAccessibleDescription(facts.help)
+        self.setToolTip(facts.help)
+        self.value = label("", "number")
+        self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.value.setFixedWidth(self.value.fontMetrics().horizontalAdvance("0000"))
+        text = label(LABELS[name])
+        text.setBuddy(self.slider)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        for widget in (text, self.slider, self.value):
+            row.addWidget(widget)
+        self.slider.valueChanged.connect(lambda value: self.value.setText(str(value)))
+        self.slider.valueChanged.connect(lambda value: self.chosen.emit(name, value))
+
+    def show_value(self, value: int) -> None:
+        """Show the setting's value."""
+        self.slider.blockSignals(True)
+        self.slider.setValue(value)
+        self.slider.blockSignals(False)
+        self.value.setText(str(value))
+
+
+class FoldHeader(QAbstractButton):
+    """A section's title that folds it; shows a summary at the right."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setText(title)
+        self.setAccessibleName(title.replace("&", ""))
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._summary = ""
+
+    def show_summary(self, text: str) -> None:
+        """Show a few words at the right."""
+        if text != self._summary:
+            self._summary = text
+            self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(160, 28)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        theme, painter = colours(self.palette()), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        bold = QFont(self.font())
+        bold.setWeight(QFont.Weight.Bold)
+        painter.setFont(bold)
+        painter.setPen(QColor(theme.text))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+        painter.drawText(QRectF(0, 0, self.width(), self.height()), flags, self.text())
+        painter.setFont(self.font())
+        painter.setPen(QColor(theme.muted))
+        room = QRectF(0, 0, self.width() - 32, self.height())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._summary)
+        painter.translate(self.width() - 11, self.height() / 2)
+        painter.rotate(180 if self.isChecked() else 0)
+        paint_icon(painter, "chevron", theme.muted, QRectF(-9, -9, 18, 18), 2)
+        painter.resetTransform()
+        focus_ring(painter, self, QRectF(self.rect()).adjusted(-3, 1, 3, -1).intersected(QRectF(self.rect())), 6)
+
+
+class Fold(QFrame):
+    """A card that folds away what not everybody needs."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setProperty("look", "card")
+        self.header = FoldHeader(title)
+        self.body = QWidget()
+        self.body.setVisible(False)
+        self.header.toggled.connect(self.body.setVisible)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
+        layout.setSpacing(GRID + GRID // 2)
+        layout.addWidget(self.header)
+        layout.addWidget(self.body)
+
+
+def tool_button(name: str, help: str) -> QToolButton:
+    """A small button with an icon only; `name` is what a screen reader says."""
+    button = QToolButton()
+    button.setAccessibleName(name)
+    button.setToolTip(help)
+    button.setIconSize(QSize(20, 20))
+    button.setCursor(Qt.CursorShape.PointingHandCursor)
+    return button
