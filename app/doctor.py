@@ -80,6 +80,8 @@ def _backends() -> Iterator[Finding]:
         devices = ", ".join(f"{d.id} ({d.name})" for d in availability.devices)
         problem = availability.problem
         yield Finding("backend", not problem, f"{title} {availability.version}: {problem or devices}")
+        for missing in availability.missing:
+            yield Finding("backend", False, f"{title}: {missing}")
 
 
 def _outputs() -> Iterator[Finding]:

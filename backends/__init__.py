@@ -38,11 +38,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What `probe` found: the runtime's version and devices, or what is missing and the cure."""
+    """What `probe` found: the runtime's version and devices, or in `problem` why there are none, with the cure.
+
+    `missing` holds what devices that are there still lack, each with its cure.
+    """
 
     version: str = ""
     devices: tuple[Device, ...] = ()
     problem: str = ""
+    missing: tuple[str, ...] = ()
 
 
 class Session(Protocol):
@@ -86,6 +90,12 @@ def get_backend(name: str) -> Backend:
     if name not in BACKENDS:
         raise BackendError(f"there is no backend {name!r}; choose one of: {', '.join(BACKENDS)}")
     return cast(Backend, importlib.import_module(f"backends.{name}"))
+
+
+def last_line(error: Exception) -> str:
+    """An error's message for people: of a runtime's stack of messages the last says what happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)
 
 
 def cpu_name() -> str:

@@ -53,7 +53,7 @@ def probe(name: str) -> Availability:
     except BackendError as error:
         return Availability(problem=f"{name}: {error}")
     devices = tuple(Device(**device) for device in answer["devices"])
-    return Availability(answer["version"], devices, answer["problem"])
+    return Availability(answer["version"], devices, answer["problem"], tuple(answer["missing"]))
 
 
 def measure(name: str, path: Path, device: str, threads: int) -> float:

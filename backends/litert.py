@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Availability, BackendError, Device, cpu_name
+from backends import Availability, BackendError, Device, cpu_name, last_line
 
 FORMAT = "tflite"
 CURE = "Reinstall Greenroom (the package ai-edge-litert is part of it)."
@@ -17,7 +17,7 @@ def _interpreter() -> Any:
     try:
         from ai_edge_litert import interpreter
     except Exception as error:
-        raise BackendError(f"LiteRT cannot be imported ({error}). {CURE}") from error
+        raise BackendError(f"LiteRT cannot be imported ({last_line(error)}). {CURE}") from error
     return interpreter.Interpreter
 
 
@@ -42,7 +42,7 @@ class LiteRtSession:
         except BackendError:
             raise
         except Exception as error:
-            raise BackendError(f"LiteRT cannot load {path.name} ({error}). {CURE}") from error
+            raise BackendError(f"LiteRT cannot load {path.name} ({last_line(error)}). {CURE}") from error
         image = self._interpreter.get_input_details()[0]
         alpha = self._interpreter.get_output_details()[0]
         self._image, self._alpha = image["index"], alpha["index"]
@@ -55,7 +55,7 @@ class LiteRtSession:
             self._interpreter.invoke()
             np.copyto(self.output, self._interpreter.tensor(self._alpha)())
         except Exception as error:
-            raise BackendError(f"LiteRT failed while running ({error}).") from error
+            raise BackendError(f"LiteRT failed while running ({last_line(error)}).") from error
 
     def close(self) -> None:
         del self._interpreter

@@ -1,53 +1,170 @@
-"""ONNX Runtime on the CPU; input and output are bound to our arrays, so nothing is copied."""
+"""ONNX Runtime: every CPU, NVIDIA through CUDA and TensorRT, any Windows GPU through DirectML, Apple through CoreML.
+
+Which of these there are depends on the installed wheel; which of those work, on the machine. Input and output are bound
+to our arrays, so on the CPU nothing is copied.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
-from backends import Availability, BackendError, Device, cpu_name
+from backends import Availability, BackendError, Device, cpu_name, last_line
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
+
+_TINY = (
+    b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01pZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
+    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
+)
+"""A network of one ReLU on one float: a provider that runs it works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An execution provider: its name in ONNX Runtime, its options, and what says why it does not work here."""
+
+    name: str
+    title: str
+    options: Callable[[], Mapping[str, str]] = dict
+    why_not: Callable[[], str] = str
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """What the provider demands of the session's options."""
+
+
+def _cache() -> str:
+    return platformdirs.user_cache_dir("greenroom", appauthor=False)
+
+
+def _why_no_cuda(library: str, install: str) -> str:
+    """What CUDA or TensorRT lacks here, with the cure; "" where there is no NVIDIA driver: nothing is lacking then."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return ""
+    suffix = f"{library}.dll" if sys.platform == "win32" else f"lib{library}.so"
+    path = Path(_runtime().__file__).parent / "capi" / suffix
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        return f"{error}. Install it: {install}"
+    return f"the driver or the chip is too old. Update NVIDIA's driver, or: {install}"
+
+
+PROVIDERS = {
+    "TensorRT": Provider(
+        "TensorrtExecutionProvider",
+        "NVIDIA TensorRT",
+        lambda: {
+            "trt_fp16_enable": "True",
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": _cache(),
+            "trt_timing_cache_enable": "True",
+            "trt_timing_cache_path": _cache(),
+        },
+        lambda: _why_no_cuda("onnxruntime_providers_tensorrt", "pip install tensorrt-cu13"),
+    ),
+    "CUDA": Provider(
+        "CUDAExecutionProvider",
+        "NVIDIA CUDA",
+        # The search for the fastest convolution costs a second once; the default heuristic is up to twice as slow.
+        lambda: {"cudnn_conv_algo_search": "EXHAUSTIVE"},
+        lambda: _why_no_cuda("onnxruntime_providers_cuda", 'pip install "greenroom[cuda]"'),
+    ),
+    "DirectML": Provider(
+        "DmlExecutionProvider",
+        "DirectML",
+        why_not=lambda: "no GPU with DirectX 12. Update the graphics driver.",
+        session={"enable_mem_pattern": False},  # DirectML refuses memory patterns
+    ),
+    "CoreML": Provider("CoreMLExecutionProvider", "Apple CoreML", why_not=lambda: "macOS 10.15 or newer is needed."),
+    "CPU": Provider("CPUExecutionProvider", "CPU"),
+}
+"""Every device by its id, as `load` takes it."""
 
 
 def _runtime() -> Any:
     try:
         import onnxruntime
     except Exception as error:
-        raise BackendError(f"ONNX Runtime cannot be imported ({error}). {CURE}") from error
-    onnxruntime.set_default_logger_severity(3)  # warnings about GPUs that are not there are no news to the user
+        raise BackendError(f"ONNX Runtime cannot be imported ({last_line(error)}). {CURE}") from error
+    onnxruntime.set_default_logger_severity(4)  # what concerns the user comes as exceptions; the rest are no news
     return onnxruntime
 
 
+def _open(network: str | bytes, device: str, threads: int) -> Any:
+    """A session on exactly this provider: ONNX Runtime by itself falls back to the CPU in silence.
+
+    Raises:
+        BackendError: the provider does not work here.
+    """
+    ort, provider = _runtime(), PROVIDERS[device]
+    if provider.name not in ort.get_available_providers():
+        raise BackendError(f"{provider.title} is not in the installed ONNX Runtime. {CURE}")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Idle worker threads sleep at once: by default they spin, which costs a core between two frames.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, value in provider.session.items():
+        setattr(options, name, value)
+    if device in ("CUDA", "TensorRT"):
+        _preload(ort)
+    with contextlib.redirect_stdout(None):  # its own report of a fallback
+        session = ort.InferenceSession(network, options, providers=[(provider.name, dict(provider.options()))])
+    if session.get_providers()[0] != provider.name:
+        raise BackendError(f"{provider.title} does not work here: {provider.why_not() or 'there is no such device'}")
+    return session
+
+
+def _preload(ort: Any) -> None:
+    """Load CUDA's libraries from NVIDIA's wheels where they are installed; the system's are found without."""
+    with contextlib.redirect_stdout(None):
+        ort.preload_dlls()
+
+
 def probe() -> Availability:
-    """The CPU, which every ONNX Runtime has."""
+    """The CPU, and every other provider of the installed wheel that runs a tiny network."""
     try:
-        return Availability(_runtime().__version__, (Device("CPU", cpu_name()),))
+        ort = _runtime()
     except BackendError as error:
         return Availability(problem=str(error))
+    devices, missing = [], []
+    for id, provider in PROVIDERS.items():
+        if provider.name not in ort.get_available_providers():
+            continue
+        try:
+            _open(_TINY, id, 1)
+            devices.append(Device(id, cpu_name() if id == "CPU" else provider.title))
+        except Exception:
+            if why := provider.why_not():
+                missing.append(f"{provider.title}: {why}")
+    return Availability(ort.__version__, tuple(devices), missing=tuple(missing))
 
 
 class OnnxRuntimeSession:
     """A network in ONNX Runtime."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        ort = _runtime()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Idle worker threads sleep at once: by default they spin, which costs a core between two frames.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    def __init__(self, path: Path, device: str, threads: int) -> None:
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = _open(str(path), device, threads)
+        except BackendError:
+            raise
         except Exception as error:
-            raise BackendError(f"ONNX Runtime cannot load {path.name} ({error}). {CURE}") from error
+            raise BackendError(f"ONNX Runtime cannot load {path.name} on {device} ({last_line(error)}). {CURE}") from error
         image, alpha = self._session.get_inputs()[0], self._session.get_outputs()[0]
         self.input = np.zeros([1, *image.shape[1:]], np.uint8 if "uint8" in image.type else np.float32)
         self.output = np.zeros([1, *alpha.shape[1:]], np.float32)
         self._binding = self._session.io_binding()
+        # Arrays of the CPU: providers with memory of their own copy each once, in and out.
         self._binding.bind_input(image.name, "cpu", 0, self.input.dtype, self.input.shape, self.input.ctypes.data)
         self._binding.bind_output(alpha.name, "cpu", 0, np.float32, self.output.shape, self.output.ctypes.data)
 
@@ -55,7 +172,7 @@ class OnnxRuntimeSession:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:
-            raise BackendError(f"ONNX Runtime failed while running ({error}).") from error
+            raise BackendError(f"ONNX Runtime failed while running ({last_line(error)}).") from error
 
     def close(self) -> None:
         with contextlib.suppress(AttributeError):
@@ -63,7 +180,7 @@ class OnnxRuntimeSession:
 
 
 def load(path: Path, device: str = "CPU", threads: int = 0) -> OnnxRuntimeSession:
-    """Load an ONNX network; the only device is "CPU"."""
-    if device != "CPU":
-        raise BackendError(f"ONNX Runtime has no device {device!r} here; choose CPU.")
-    return OnnxRuntimeSession(path, threads)
+    """Load an ONNX network on one of `PROVIDERS`."""
+    if device not in PROVIDERS:
+        raise BackendError(f"ONNX Runtime has no device {device!r}; choose one of: {', '.join(PROVIDERS)}.")
+    return OnnxRuntimeSession(path, device, threads)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from backends import Availability, BackendError, Device
+from backends import Availability, BackendError, Device, last_line
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom (the package openvino is part of it) and update the device's driver."
@@ -18,7 +18,7 @@ def _core() -> Any:
     try:
         import openvino
     except Exception as error:
-        raise BackendError(f"OpenVINO cannot be imported ({error}). {CURE}") from error
+        raise BackendError(f"OpenVINO cannot be imported ({last_line(error)}). {CURE}") from error
     return openvino.Core()
 
 
@@ -31,7 +31,7 @@ def probe() -> Availability:
         devices = tuple(Device(d, core.get_property(d, "FULL_DEVICE_NAME")) for d in core.available_devices)
         return Availability(str(openvino.__version__).split("-")[0], devices)
     except Exception as error:
-        return Availability(problem=f"OpenVINO cannot list its devices ({error}). {CURE}")
+        return Availability(problem=f"OpenVINO cannot list its devices ({last_line(error)}). {CURE}")
 
 
 class OpenVinoSession:
@@ -57,13 +57,13 @@ class OpenVinoSession:
             self._request.set_input_tensor(openvino.Tensor(self.input, shared_memory=True))
             self._request.set_output_tensor(openvino.Tensor(self.output, shared_memory=True))
         except Exception as error:
-            raise BackendError(f"OpenVINO cannot load {path.name} on {device} ({error}). {CURE}") from error
+            raise BackendError(f"OpenVINO cannot load {path.name} on {device} ({last_line(error)}). {CURE}") from error
 
     def run(self) -> None:
         try:
             self._request.infer()
         except Exception as error:
-            raise BackendError(f"OpenVINO failed while running ({error}).") from error
+            raise BackendError(f"OpenVINO failed while running ({last_line(error)}).") from error
 
     def close(self) -> None:
         del self._request

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,6 +74,97 @@ def test_the_real_child_measures_and_reports_errors(files: dict[str, Path], tmp_
     assert 0 < child.measure("onnxruntime", files["onnx"], "CPU", 1) < 1000
     with pytest.raises(BackendError, match=r"gone\.onnx"):
         child.measure("onnxruntime", tmp_path / "gone.onnx", "CPU", 1)
+
+
+class FakeRuntime:
+    """ONNX Runtime's edge: these providers are in the wheel, of which those in `working` work."""
+
+    __version__ = "9.9"
+    __file__ = "/nowhere/onnxruntime/__init__.py"
+
+    def __init__(self, providers: list[str], working: set[str], lost: bool = False) -> None:
+        self.providers, self.working, self.lost = [*providers, "CPUExecutionProvider"], working, lost
+        self.opened: list[str] = []
+        self.preloaded = 0
+
+    def get_available_providers(self) -> list[str]:
+        return self.providers
+
+    def set_default_logger_severity(self, _: int) -> None: ...
+
+    def preload_dlls(self) -> None:
+        self.preloaded += 1
+
+    def SessionOptions(self) -> object:  # noqa: N802, the library's name
+        return SimpleNamespace(add_session_config_entry=lambda *_: None)
+
+    def InferenceSession(self, _: object, options: object, providers: list[tuple[str, dict[str, str]]]) -> object:  # noqa: N802
+        wanted = providers[0][0]
+        self.opened.append(wanted)
+        got = wanted if wanted in self.working | {"CPUExecutionProvider"} else "CPUExecutionProvider"
+
+        def run(_: object) -> None:
+            if self.lost:
+                raise RuntimeError("CUDA error 700: an illegal memory access")
+
+        binding = SimpleNamespace(bind_input=lambda *_: None, bind_output=lambda *_: None)
+        tensors = {"image": "tensor(uint8)", "alpha": "tensor(float)"}
+        image, alpha = (SimpleNamespace(name=n, type=t, shape=[1, 4, 4, 1]) for n, t in tensors.items())
+        return SimpleNamespace(
+            get_providers=lambda: [got],
+            get_inputs=lambda: [image],
+            get_outputs=lambda: [alpha],
+            io_binding=lambda: binding,
+            run_with_iobinding=run,
+        )
+
+
+GPUS = {"CUDA": "CUDAExecutionProvider", "DirectML": "DmlExecutionProvider", "CoreML": "CoreMLExecutionProvider"}
+
+
+@pytest.mark.parametrize("device", GPUS)
+def test_a_provider_that_works_is_listed_and_loaded(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = FakeRuntime([GPUS[device]], {GPUS[device]})
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    backend = get_backend("onnxruntime")
+    assert [d.id for d in backend.probe().devices] == [device, "CPU"]
+    session = backend.load(Path("lite.onnx"), device, 1)
+    session.run()
+    assert runtime.opened[-1] == GPUS[device]
+    assert bool(runtime.preloaded) == (device == "CUDA")
+
+
+@pytest.mark.parametrize("device", GPUS)
+def test_a_provider_that_falls_back_in_silence_is_no_device(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime([GPUS[device]], set()))
+    backend = get_backend("onnxruntime")
+    assert [d.id for d in backend.probe().devices] == ["CPU"]
+    with pytest.raises(BackendError, match="does not work here"):
+        backend.load(Path("lite.onnx"), device, 1)
+
+
+def test_what_cuda_lacks_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> None:
+        if "providers_cuda" in name:
+            raise OSError("libcublasLt.so.13: cannot open shared object file")
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["CUDAExecutionProvider"], set()))
+    monkeypatch.setattr("ctypes.CDLL", load)
+    (missing,) = get_backend("onnxruntime").probe().missing
+    assert "libcublasLt.so.13" in missing and "greenroom[cuda]" in missing
+
+
+def test_a_device_that_is_lost_while_running_is_a_backend_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["CUDAExecutionProvider"], set(GPUS.values()), True))
+    session = get_backend("onnxruntime").load(Path("lite.onnx"), "CUDA", 1)
+    with pytest.raises(BackendError, match="CUDA error 700"):
+        session.run()
+
+
+def test_two_onnxruntimes_in_one_environment_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    availability = get_backend("onnxruntime").probe()
+    assert "exactly one of onnxruntime" in availability.problem
 
 
 def fake_machine(monkeypatch: pytest.MonkeyPatch, speeds: dict[tuple[str, str], float | None]) -> list[str]:
