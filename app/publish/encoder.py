@@ -50,7 +50,8 @@ _STEP = _TICKS // 500
 
 # Measured on two busy cores at 1280 × 720 with noise in the picture, pictures a second: H.264 60, VP9 38, qtrle 66,
 # ffv1 21, ProRes 4444 4.6, which is why .mov holds qtrle, though ProRes is smaller.
-_H264 = Codec("libx264", "yuv420p", {"preset": "veryfast", "crf": "20"})
+# Without B-frames a recording starts at 0: fragments have nothing that takes their delay (65 ms) back.
+_H264 = Codec("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "bf": "0"})
 _VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "24", "b": "0"}
 # Fragments make a file that ends anywhere playable; at a proper end they are joined to an ordinary file.
 _FRAGMENTS = {"movflags": "+hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
@@ -88,7 +89,8 @@ class Encoder:
         self._codec = (alpha and kind.alpha) or kind.opaque
         self._alpha = self._codec is kind.alpha
         self._realtime = realtime
-        self._first_at, self._pts = 0.0, -1
+        self._first_at = 0.0
+        self._last: int | None = None
         rate = Fraction(fps).limit_denominator(1001)
         self._container: Any = av.open(file, "w", format=kind.name, options=kind.options)
         self._stream: Any = self._container.add_stream(self._codec.name, rate=rate, options=self._codec.options)
@@ -112,14 +114,17 @@ class Encoder:
         else:  # the effect was changed while recording: this picture is opaque
             bgr = to_bgr(picture.i420)
             frame = av.VideoFrame.from_ndarray(np.dstack((bgr, np.full_like(bgr[..., 0], 255))), format="bgra")
-        if self._realtime:
-            if self._pts < 0:
-                self._first_at = picture.captured_at
-            self._pts = max(self._pts + _STEP, round((picture.captured_at - self._first_at) * _TICKS))
-        else:
-            self._pts += 1
-        frame.pts = self._pts
+        frame.pts = self._last = self._time(picture.captured_at)
         return frame
+
+    def _time(self, captured_at: float) -> int:
+        """The next picture's time, in the codec's time base."""
+        if self._last is None:
+            self._first_at = captured_at
+            return 0
+        if not self._realtime:
+            return self._last + 1
+        return max(self._last + _STEP, round((captured_at - self._first_at) * _TICKS))
 
     def encode(self, frame: Any) -> None:
         """Encode what `frame` made.

@@ -45,7 +45,7 @@ class FileSink:
         try:
             if shutil.disk_usage(path.parent).free < LEAST_FREE:
                 raise OSError(errno.ENOSPC, "less than 64 MB are free")
-            self._file = _create(path) if realtime else _Output(_partial(path), "w+b")
+            self._file = _create(path) if realtime else _Output(_partial(path), "w+")
         except OSError as error:
             raise _error(path, error) from error
         self.path = self._file.path if realtime else path
@@ -137,7 +137,7 @@ class _Output(io.RawIOBase):
         self.path = path
         self.error: OSError | None = None
         self.position = 0
-        self._file: io.FileIO = path.open(mode, buffering=0)  # type: ignore[assignment]
+        self._file = _open_raw(path, mode)
 
     def write(self, data: Any) -> int:
         """Write all the bytes, or none and raise; after a failure forget them."""
@@ -171,6 +171,11 @@ class _Output(io.RawIOBase):
         super().close()
 
 
+def _open_raw(path: Path, mode: str) -> io.FileIO:
+    """A file without a buffer, so that what fails is known at once."""
+    return io.FileIO(path, mode)
+
+
 def _format(path: Path) -> Format:
     try:
         return FORMATS[path.suffix.lower()]
@@ -186,7 +191,7 @@ def _create(path: Path) -> _Output:
     """A new file under the first name that is free."""
     for name in _names(path):
         try:
-            return _Output(name, "x+b")
+            return _Output(name, "x+")
         except FileExistsError:
             continue
     raise AssertionError("names never end")
