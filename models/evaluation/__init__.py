@@ -1,0 +1,1 @@
+"""Measures networks on clips with true alpha: `python -m models.evaluation --help`."""

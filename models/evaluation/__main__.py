@@ -1,0 +1,115 @@
+"""Score networks on clips with true alpha, per clip and in the mean, beside peers.
+
+    python -m models.evaluation --data ../shared/data/dev --peers ../shared/weights lite selfie-landscape rvm
+
+MODEL is a name in the manifest, the path of an .onnx file with the same contract, or, where --peers names the folder
+with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider. With --time, they also run in
+turn on one frame, so that whatever else the machine does befalls all of them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from dataclasses import asdict, astuple
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from models.evaluation.clips import Matting, Score, find_clips, mean, score_clip
+from models.evaluation.peers import PEERS, RVM, open_peer, open_session
+from models.manifest import ModelError, get_model
+from models.segmenter import Segmenter
+
+TIMED_RUNS = 60
+
+
+def open_own(name: str) -> Matting:
+    """Open one of our networks: a name in the manifest, or an .onnx file that keeps the contract of `lite`.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    model = get_model("lite" if name.endswith(".onnx") else name)
+    path = Path(name) if name.endswith(".onnx") else model.file("onnx").verify()
+    session = open_session(path, 1)
+    image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(model.output.shape, np.float32)
+
+    def run() -> None:
+        alpha[...] = session.run([model.output.name], {model.input.name: image})[0]
+
+    return Segmenter(model, image, alpha, run)
+
+
+def open_network(name: str, peers: Path | None) -> Matting:
+    """Open any network that the command line may name."""
+    if name not in (*PEERS, RVM):
+        return open_own(name)
+    if peers is None:
+        raise ModelError(f"{name} is a peer: name the folder that holds its file with --peers")
+    return open_peer(name, peers, 1)
+
+
+def time_networks(networks: dict[str, Matting]) -> dict[str, float]:
+    """Median milliseconds a frame of each, resizing of a frame of 640×360 included, taken in turns."""
+    frame = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    for _ in range(TIMED_RUNS):
+        for name, matting in networks.items():
+            matting(frame)  # brings its own weights back into the caches
+            began = time.perf_counter()
+            matting(frame)
+            times[name].append(1e3 * (time.perf_counter() - began))
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _line(name: str, score: Score) -> str:
+    return f"{name:24}" + "".join(f"{value:9.2f}" for value in astuple(score))
+
+
+def main() -> int:
+    """Print the figures; with --json, as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m models.evaluation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help=f"ours, an .onnx file, or {', '.join([*PEERS, RVM])}"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="a folder of clips")
+    parser.add_argument("--peers", type=Path, help="the folder with the peers' files")
+    parser.add_argument("--time", action="store_true", help="measure the time of each, in turns")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    try:
+        networks = {name: open_network(name, args.peers) for name in args.models}
+        clips = find_clips(args.data)
+    except (ModelError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    result: dict[str, dict[str, Score]] = {}
+    for name in networks:
+        clip_scores = {}
+        for clip in tqdm(clips, desc=name, unit="clip", leave=False):
+            # A fresh one for each clip: RVM remembers.
+            clip_scores[clip.name] = score_clip(open_network(name, args.peers), clip)
+        result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
+    times = time_networks(networks) if args.time else {}
+    if args.json:
+        scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}
+        print(json.dumps({"scores": scores, "milliseconds": times}, indent=1))
+        return 0
+    for name, named in result.items():
+        print(f"{name:24}" + "".join(f"{title:>9}" for title in ("J", "F", "MAD", "dtSSD", "flicker")))
+        print("\n".join(_line(clip, score) for clip, score in named.items()))
+    for name, milliseconds in times.items():
+        print(f"{name:24}{milliseconds:9.2f} ms a frame, one thread")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Clips with true alpha, and what a network scores on them.
+
+A folder of clips holds `<clip>/rgb/*.jpg` and `<clip>/alpha/*.png`, frames in the order of their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.metrics import Matte, contour, flicker, mean_difference, region, unsteadiness
+
+SIZE = (640, 360)
+"""Where mattes are scored, whatever the network's and the clip's size."""
+Matting = Callable[[NDArray[np.uint8]], Matte]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """J and F in percent, MAD ×10³, dtSSD ×10², flicker ×10³; each a mean over frames."""
+
+    j: float
+    f: float
+    mad: float
+    dtssd: float
+    flicker: float
+
+
+def mean(scores: list[Score]) -> Score:
+    """Each figure's mean."""
+    return Score(*(float(np.mean(values)) for values in zip(*map(astuple, scores), strict=True)))
+
+
+def _resized(matte: NDArray[np.float32]) -> Matte:
+    return np.asarray(cv2.resize(matte, SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
+    """The clip's frames, uint8 BGR, and their true mattes."""
+    pictures, alphas = sorted((clip / "rgb").iterdir()), sorted((clip / "alpha").iterdir())
+    if not pictures or len(pictures) != len(alphas):
+        raise ValueError(f"{clip} holds {len(pictures)} frames but {len(alphas)} alphas: each frame needs its own")
+    for picture, alpha in zip(pictures, alphas, strict=True):
+        frame, truth = cv2.imread(str(picture)), cv2.imread(str(alpha), cv2.IMREAD_GRAYSCALE)
+        if frame is None or truth is None:
+            raise OSError(f"{picture} or {alpha} cannot be read as a picture")
+        frame = cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA)
+        yield np.asarray(frame, np.uint8), _resized(truth.astype(np.float32) / 255)
+
+
+def score_clip(matting: Matting, clip: Path) -> Score:
+    """Run a network over a clip, in order, and score it."""
+    still: list[tuple[float, float, float]] = []
+    moving: list[tuple[float, float]] = []
+    last: tuple[Matte, Matte, NDArray[np.uint8]] | None = None
+    for frame, truth in _frames(clip):
+        found = _resized(matting(frame))
+        masks = found > 0.5, truth > 0.5
+        still.append((region(*masks), contour(*masks), mean_difference(found, truth)))
+        if last:
+            moving.append((unsteadiness(found, last[0], truth, last[1]), flicker(found, last[0], frame, last[2])))
+        last = found, truth, frame
+    j, f, mad = np.mean(still, 0)
+    dtssd, flickering = np.mean(moving, 0) if moving else (0.0, 0.0)
+    return Score(100 * j, 100 * f, 1e3 * mad, 1e2 * dtssd, 1e3 * flickering)
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """The clips in a folder, by name.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    clips = sorted(path for path in folder.iterdir() if (path / "rgb").is_dir()) if folder.is_dir() else []
+    if not clips:
+        raise FileNotFoundError(f"no clips in {folder}: it has to hold folders with rgb/ and alpha/ in them")
+    return clips

@@ -1,0 +1,1 @@
+"""The recipe that makes the weights: prepare (labels) → train → export. See the model cards for the commands."""

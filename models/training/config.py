@@ -1,0 +1,88 @@
+"""A training's configuration: one TOML file in `configs/`, whose name is the run's."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.architectures.segmenter import Shape
+from models.training.augment import Chances
+
+FOLDER = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The weights of the loss's terms; see `losses.py`."""
+
+    jaccard: float = 1.0
+    cross_entropy: float = 0.5
+    edge: float = 4.0
+    gradient: float = 0.5
+    coarse: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One training.
+
+    Attributes:
+        name: the run's, and its folder's.
+        width, height: of the pictures.
+        minutes: how long it trains; the learning rate follows the clock, since that is what the machine limits.
+        batch: pictures in a step.
+        rate: the learning rate at its highest; it rises for the first `warm_up` of the time, then falls as a cosine.
+        decay: AdamW's weight decay.
+        average: how much of the averaged weights is kept each step; those are evaluated and exported.
+        seed: of everything drawn.
+        start: a run whose weights to start with, "" for ImageNet's.
+        kinds: how often each kind of picture is drawn, 1 if not named.
+        dropped: samples left out, by name: their labels were looked at and are wrong.
+    """
+
+    name: str
+    width: int
+    height: int
+    minutes: float
+    batch: int
+    rate: float
+    warm_up: float
+    decay: float
+    average: float
+    seed: int
+    shape: Shape
+    start: str = ""
+    loss: Loss = field(default_factory=Loss)
+    chances: Chances = field(default_factory=Chances)
+    kinds: dict[str, float] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
+
+
+def _shape(entry: dict[str, Any]) -> Shape:
+    hidden = tuple(tuple(blocks) for blocks in entry.pop("hidden"))
+    first, second, third, fourth = entry.pop("decoder")
+    return Shape(hidden=hidden, decoder=(first, second, third, fourth), **entry)
+
+
+def read_config(name: str, folder: Path = FOLDER) -> Config:
+    """Read `configs/<name>.toml`.
+
+    Raises:
+        FileNotFoundError: there is none; the message lists those there are.
+        TypeError: an entry lacks a field or has one nobody knows.
+    """
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        have = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
+        raise FileNotFoundError(f"there is no {path}; choose one of: {have}")
+    entry = tomllib.loads(path.read_text(encoding="utf-8"))
+    return Config(
+        name=name,
+        shape=_shape(entry.pop("shape")),
+        loss=Loss(**entry.pop("loss", {})),
+        chances=Chances(**entry.pop("chances", {})),
+        dropped=frozenset(entry.pop("dropped", [])),
+        **entry,
+    )

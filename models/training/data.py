@@ -1,0 +1,70 @@
+"""The training pictures, composed by worker processes while the network trains."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from models.training.augment import Composer
+from models.training.config import Config
+from models.training.pool import Sample
+
+HELD_OUT = 25
+"""One in so many pictures is kept out of training, to see how it generalises."""
+
+
+class Composites(Dataset[tuple[Tensor, Tensor]]):
+    """Picture number n of an endless training: which person, and everything drawn, follow from the seed and n."""
+
+    def __init__(self, people: list[Sample], rooms: list[Sample], config: Config) -> None:
+        self._composer = Composer(people, rooms, (config.width, config.height), config.chances)
+        weights = np.array([config.kinds.get(s.kind, 1.0) for s in people])
+        self._cumulative = np.cumsum(weights) / weights.sum()
+        self._seed = config.seed
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        """The uint8 BGR picture (h, w, 3) and its uint8 alpha (h, w)."""
+        rng = np.random.default_rng((self._seed, number))
+        person = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
+        picture, alpha = self._composer.draw(rng, min(person, len(self._cumulative) - 1))
+        return torch.from_numpy(picture), torch.from_numpy(alpha)
+
+
+class _From(Sampler[int]):
+    """The numbers from `first` on: a resumed run goes on with the pictures that would have come next."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        number = self._first
+        while True:
+            yield number
+            number += 1
+
+
+def split(people: list[Sample], dropped: frozenset[str]) -> tuple[list[Sample], list[Sample]]:
+    """The pictures to train on and those held out; wrong ones in neither."""
+    good = [s for s in people if s.name not in dropped]
+    return [s for i, s in enumerate(good) if i % HELD_OUT], good[::HELD_OUT]
+
+
+def loader(data: Composites, config: Config, first: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches from picture number `first` on, composed ahead by `workers` processes."""
+    return DataLoader(
+        data,
+        config.batch,
+        sampler=_From(first),
+        num_workers=workers,
+        prefetch_factor=max(2, 16 // workers),
+        worker_init_fn=lambda _: cv2.setNumThreads(1),
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def to_network(picture: Tensor, device: torch.device) -> Tensor:
+    """uint8 (N, h, w, 3) → float32 (N, 3, h, w), 0…255, channels last in memory."""
+    return picture.to(device, non_blocking=True).permute(0, 3, 1, 2).float()

@@ -1,0 +1,54 @@
+"""What the training minimises."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.training.config import Loss
+
+FEW_PIXELS = 50.0
+"""Added to intersection and union: so that a few wrong pixels in an empty room cost little, not everything."""
+RIM = 7
+"""Width in pixels of the band along the person's outline in which cross-entropy weighs more."""
+
+
+def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
+    """1 − intersection over union with soft values, each picture by itself."""
+    both = (alpha * truth).sum((1, 2, 3))
+    either = (alpha + truth - alpha * truth).sum((1, 2, 3))
+    return (1 - (both + FEW_PIXELS) / (either + FEW_PIXELS)).mean()
+
+
+def cross_entropy(logits: Tensor, truth: Tensor, edge: float) -> Tensor:
+    """Binary cross-entropy, weighing 1 + `edge` along the outline."""
+    high = F.max_pool2d(truth, RIM, 1, RIM // 2)
+    low = -F.max_pool2d(-truth, RIM, 1, RIM // 2)
+    weight = 1 + edge * (high - low)
+    return (F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight).sum() / weight.sum()
+
+
+def gradient(alpha: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of the two masks' slopes: what makes an edge as sharp as the truth's, and no sharper."""
+    difference = alpha - truth
+    across = (difference[..., 1:] - difference[..., :-1]).abs()
+    down = (difference[..., 1:, :] - difference[..., :-1, :]).abs()
+    return across.mean() + down.mean()
+
+
+def total(logits: Tensor, coarse: Tensor, truth: Tensor, weights: Loss) -> Tensor:
+    """The loss of a batch.
+
+    Args:
+        logits: the mask's (N, 1, h, w).
+        coarse: the coarse mask's (N, 1, h', w').
+        truth: the alpha (N, 1, h, w) in [0, 1].
+        weights: of the terms.
+    """
+    alpha = torch.sigmoid(logits)
+    loss = weights.jaccard * jaccard(alpha, truth)
+    loss = loss + weights.cross_entropy * cross_entropy(logits, truth, weights.edge)
+    loss = loss + weights.gradient * 10 * gradient(alpha, truth)
+    small = F.adaptive_avg_pool2d(truth, [coarse.shape[2], coarse.shape[3]])
+    return loss + weights.coarse * F.binary_cross_entropy_with_logits(coarse, small)
