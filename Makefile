@@ -30,8 +30,8 @@ $(VENV)/.ready-test: $(VENV)/.ready tests/apt-packages.sh
 test: $(VENV)/.ready-test lint check unit
 
 lint: $(VENV)/.ready-test
-	$(BIN)/ruff check app backends models assets tests
-	$(BIN)/ruff format --check app backends models assets tests
+	$(BIN)/ruff check app backends models assets docs tests
+	$(BIN)/ruff format --check app backends models assets docs tests
 
 check: $(VENV)/.ready-test
 	$(BIN)/mypy
@@ -53,6 +53,7 @@ lock:
 
 docs: setup
 	$(BIN)/python -m app.settings_doc > docs/settings.md
+	$(BIN)/python docs/make_figures.py
 
 clean:
 	rm -rf $(VENV) build dist greenroom-out.mp4

@@ -274,8 +274,7 @@ class Pipeline:
             return 0
         self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "")
         if isinstance(failure, BackendError) or doubts + 1 >= PATIENCE:
-            lost, self._loaded = self._loaded, None
-            self._loader.failed(lost.candidate, str(failure))
+            lost, self._loaded = self._loaded, self._loader.failed(self._loaded.candidate, str(failure))
             lost.session.close()
             return 0
         return doubts + 1

@@ -15,8 +15,9 @@ from backends.selector import Candidate
 from models.manifest import Model, ModelError, get_model
 from models.segmenter import Segmenter
 
-RETRY_SECONDS = 30.0
-"""A device that failed is tried again after this long: a driver reset takes a few seconds, a replug a little more."""
+FIRST_RETRY, LAST_RETRY = 15.0, 600.0
+"""Seconds until a device that failed is tried again, doubled each time: a driver's reset takes a few seconds and a
+replugged dock a little more, but loading what will never work must not cost CPU for the rest of the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def candidates(settings: Settings, model: Model) -> list[Candidate]:
     return _allowed(settings, known)
 
 
+def _same(one: Candidate, other: Candidate | None) -> bool:
+    """Whether two candidates are the same way of running, however they measured."""
+    return other is not None and (one.backend, one.device, one.threads) == (other.backend, other.device, other.threads)
+
+
 def _allowed(settings: Settings, known: list[Candidate]) -> list[Candidate]:
     return [c for c in known if settings.backend in ("auto", c.backend) and not c.problem]
 
@@ -72,13 +78,19 @@ class Loader:
 
     `wanted` and `failed` may be called from any thread and return at once. The newest loaded segmenter is fetched with
     `take` by the thread that runs it; who takes one owns it and closes its session.
+
+    Beside a segmenter on a device that can be lost (a GPU, an NPU) one on the CPU is kept ready, so that a lost device
+    costs a frame, not the second that a runtime needs to start.
     """
 
     def __init__(self) -> None:
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ready: Loaded | None = None
+        self._standby: Loaded | None = None
         self._lock = threading.Lock()
-        self._failed: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], str] = {}
+        self._running: Candidate | None = None
+        self._retry = FIRST_RETRY
         self._settings = Settings()
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
         self.problem: Problem | None = None
@@ -95,9 +107,16 @@ class Loader:
         """Load what these settings ask for."""
         self._orders.put(lambda: self._order(settings))
 
-    def failed(self, candidate: Candidate, why: str) -> None:
-        """A segmenter failed while running: load the next best, and try this one again later."""
+    def failed(self, candidate: Candidate, why: str) -> Loaded | None:
+        """A segmenter failed while running: load the next best, and try this one again later.
+
+        Returns:
+            The one that was kept ready, to go on with; it is then the caller's.
+        """
+        with self._lock:
+            standby, self._standby = self._standby, None
         self._orders.put(lambda: self._replace(candidate, why))
+        return standby
 
     def take(self) -> Loaded | None:
         """The segmenter loaded since the last call, None when there is none."""
@@ -107,58 +126,85 @@ class Loader:
 
     def _run(self) -> None:
         while (order := self._next()) is not None:
-            order()
-        if unclaimed := self.take():
-            unclaimed.session.close()
+            try:
+                order()
+            except (ModelError, BackendError) as error:
+                self.problem = Problem("segmenter", f"The network cannot be used: {error}", "")
+        with self._lock:
+            left = [loaded for loaded in (self._ready, self._standby) if loaded]
+            self._ready = self._standby = None
+        for loaded in left:
+            loaded.session.close()
 
     def _next(self) -> Callable[[], None] | None:
-        """The next order; while a device is out of favour its second chance is an order too."""
+        """The next order; while something is wrong, trying again is an order too."""
         try:
-            return self._orders.get(timeout=RETRY_SECONDS if self._failed or self.problem else None)
+            return self._orders.get(timeout=self._retry if self._failed or self.problem else None)
         except queue.Empty:
             self._failed.clear()
-            return lambda: self._order(self._settings)
+            self._retry = min(2 * self._retry, LAST_RETRY)
+            return self._load_best
 
     def _order(self, settings: Settings) -> None:
-        if settings.backend != self._settings.backend or settings.model != self._settings.model:
-            self._failed.clear()
         self._settings = settings
-        try:
-            model = get_model(settings.model)
-            first = self._load_first(model, candidates(settings, model))
-            if settings.backend != "auto":
-                return
+        self._failed.clear()
+        self._running, self._retry = None, FIRST_RETRY
+        self._load_best()
+
+    def _load_best(self) -> None:
+        """Load what is known to be best, at once; then measure, once a machine, and load what really is."""
+        settings, model = self._settings, get_model(self._settings.model)
+        # Should the pinned backend not work, any other is better than a picture that stays covered.
+        self._load_first(model, candidates(settings, model) + candidates(settings.replace(backend="auto"), model))
+        if settings.backend == "auto":
             best = _allowed(settings, selector.measured(network_files(model), settings.threads))
-            if best and (first is None or (best[0].backend, best[0].device) != (first.backend, first.device)):
-                self._load_first(model, best)
-        except (ModelError, BackendError) as error:
-            self.problem = Problem("segmenter", f"The network cannot be used: {error}", "")
+            self._load_first(model, best)
+        self._prepare_standby(model)
 
     def _replace(self, candidate: Candidate, why: str) -> None:
-        self._failed.add((candidate.backend, candidate.device))
+        self._failed[candidate.backend, candidate.device] = f"{candidate} failed: {why}"
+        self._running = None
         model = get_model(self._settings.model)
-        self._load_first(model, candidates(self._settings.replace(backend="auto"), model))
-        if self.problem is None:
-            self.problem = Problem("segmenter", f"{candidate} failed: {why}", "Another is used meanwhile.")
+        ranked = candidates(self._settings.replace(backend="auto"), model)
+        self._load_first(model, [candidate, *ranked])
 
-    def _load_first(self, model: Model, ranked: list[Candidate]) -> Candidate | None:
-        """Load the first candidate that works and offer it; say what was wrong with those before it."""
-        troubles = []
+    def _load_first(self, model: Model, ranked: list[Candidate]) -> None:
+        """Load the first candidate that works, unless it runs already, and offer it; say what is wrong with others."""
+        troubles: dict[str, None] = {}
         for candidate in ranked:
-            if (candidate.backend, candidate.device) in self._failed:
+            if why := self._failed.get((candidate.backend, candidate.device)):
+                troubles[why] = None
                 continue
-            try:
-                loaded = load(model, candidate)
-            except (BackendError, ModelError, ValueError) as error:
-                troubles.append(f"{candidate}: {error}")
-                continue
-            self._offer(loaded)
+            if not _same(candidate, self._running):
+                try:
+                    loaded = load(model, candidate)
+                except (BackendError, ModelError, ValueError) as error:
+                    why = f"{candidate}: {error}"
+                    troubles[why] = None
+                    self._failed[candidate.backend, candidate.device] = why
+                    continue
+                self._running = candidate
+                self._offer(loaded)
             self.problem = Problem("segmenter", "; ".join(troubles), "Another is used.") if troubles else None
-            return candidate
+            return
+        reasons = "; ".join(troubles) or "there is no candidate"
         names = ", ".join(BACKENDS)
-        reasons = "; ".join(troubles) or "every candidate failed"
         self.problem = Problem("segmenter", f"No network runs here: {reasons}.", f"Try another backend ({names}).")
-        return None
+
+    def _prepare_standby(self, model: Model) -> None:
+        if self._running is None or self._running.device == "CPU":
+            return
+        anywhere = candidates(self._settings.replace(backend="auto"), model)
+        for candidate in [c for c in anywhere if c.device == "CPU"]:
+            try:
+                standby = load(model, candidate)
+            except (BackendError, ModelError, ValueError):
+                continue  # the next; what is wrong with it is said when it is wanted
+            with self._lock:
+                self._standby, old = standby, self._standby
+            if old:
+                old.session.close()
+            return
 
     def _offer(self, loaded: Loaded) -> None:
         with self._lock:

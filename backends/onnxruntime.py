@@ -159,7 +159,8 @@ class OnnxRuntimeSession:
         except BackendError:
             raise
         except Exception as error:
-            raise BackendError(f"ONNX Runtime cannot load {path.name} on {device} ({last_line(error)}). {CURE}") from error
+            why = last_line(error)
+            raise BackendError(f"ONNX Runtime cannot load {path.name} on {device} ({why}). {CURE}") from error
         image, alpha = self._session.get_inputs()[0], self._session.get_outputs()[0]
         self.input = np.zeros([1, *image.shape[1:]], np.uint8 if "uint8" in image.type else np.float32)
         self.output = np.zeros([1, *alpha.shape[1:]], np.float32)

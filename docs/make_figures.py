@@ -1,0 +1,83 @@
+"""Draws the pictures of docs/compositing.md from the bundled clip: `make docs`.
+
+Each shows the same piece of a frame at 100 % twice: composited plainly, and as Greenroom does it, with the same mask.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.compose.blur import Blur, sigma_of
+from app.compose.compositor import Compositor
+from app.compose.planes import from_bgr, new_i420, to_bgr, yuv_of
+from assets import asset
+
+FOLDER = Path(__file__).parent / "pictures"
+BLUR = 60
+GREEN = "#00b140"
+PIECE = (480, 320)
+"""Width and height of the piece shown."""
+
+Picture = NDArray[np.uint8]
+
+
+def frame_and_alpha() -> tuple[Picture, Picture]:
+    """The clip's first frame, uint8 BGR (720, 1280, 3), and its exact alpha, uint8 (720, 1280)."""
+    pictures = []
+    for name, form in (("clips/sample.mp4", "bgr24"), ("clips/sample-alpha.mkv", "gray")):
+        with av.open(str(asset(name))) as container:
+            pictures.append(next(container.decode(video=0)).to_ndarray(format=form))
+    return pictures[0], pictures[1]
+
+
+def plainly(frame: Picture, alpha: Picture, background: Picture) -> Picture:
+    """alpha · frame + (1 − alpha) · background, as most virtual cameras do it."""
+    share = alpha[..., None].astype(np.float32) / 255
+    blended: Picture = np.rint(frame * share + background * (1 - share)).astype(np.uint8)
+    return blended
+
+
+def ours(frame: Picture, alpha: Picture, background: Picture | None) -> Picture:
+    """As the product does it, over a picture or, without one, the blurred room."""
+    i420 = from_bgr(frame)
+    out = new_i420(frame.shape[1], frame.shape[0]) if background is None else from_bgr(background)
+    if background is None:
+        Blur(BLUR).fill(i420, alpha, out)
+    Compositor(frame.shape[1], frame.shape[0]).compose(i420, alpha, out)
+    return to_bgr(out)
+
+
+def piece(alpha: Picture) -> tuple[slice, slice]:
+    """Where the person's outline turns: beside the head."""
+    rows = np.flatnonzero(alpha.max(axis=1) > 127)
+    middle = rows[0] + (rows[-1] - rows[0]) // 4
+    columns = np.flatnonzero(alpha[middle] > 127)
+    x = int(np.clip(columns[-1] - PIECE[0] // 2, 0, alpha.shape[1] - PIECE[0]))
+    y = int(np.clip(middle - PIECE[1] // 2, 0, alpha.shape[0] - PIECE[1]))
+    return slice(y, y + PIECE[1]), slice(x, x + PIECE[0])
+
+
+def main() -> None:
+    frame, alpha = frame_and_alpha()
+    where = piece(alpha)
+    height, width = alpha.shape
+    blurred = cv2.GaussianBlur(frame, (0, 0), sigma_of(BLUR, height))
+    green = to_bgr(new_i420(width, height, yuv_of(GREEN)))
+    pairs = {
+        "blur": (plainly(frame, alpha, blurred), ours(frame, alpha, None)),
+        "edge": (plainly(frame, alpha, green), ours(frame, alpha, green)),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    for name, pictures in pairs.items():
+        gap = np.full((PIECE[1], 8, 3), 255, np.uint8)
+        before, after = (picture[where] for picture in pictures)
+        cv2.imwrite(str(FOLDER / f"{name}.png"), np.hstack([before, gap, after]))
+
+
+if __name__ == "__main__":
+    main()
