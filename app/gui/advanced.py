@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 
-from app.gui.controls import Fold, SettingChoice, Switch, label
+from app.gui.controls import Fold, Name, SettingChoice, Switch, label
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
 from app.gui.wording import LABELS, RATES, SIZES, STAGES
@@ -110,9 +110,7 @@ class Advanced(Fold):
         grid.setColumnStretch(0, 2)
         grid.setColumnStretch(1, 3)
         for row, (name, choice) in enumerate(self.choices.items()):
-            title = label(LABELS[name])
-            title.setBuddy(choice)
-            grid.addWidget(title, row, 0)
+            grid.addWidget(Name(LABELS[name], choice), row, 0)
             grid.addWidget(choice, row, 1)
             choice.chosen.connect(self._changed)
         for switch in self.switches.values():

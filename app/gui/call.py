@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
-from app.gui.controls import SettingChoice, label
+from app.gui.controls import Name, SettingChoice, label
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID
 from app.gui.wording import CALLS, LABELS
@@ -71,15 +71,13 @@ class Call(QFrame):
         self.hint = label("", wrap=True)
         self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         title = label("Your camera in calls", "section")
-        name = label(LABELS["sinks"], "muted")
-        name.setBuddy(self.output)
         top = QHBoxLayout()
         top.setSpacing(GRID)
         top.addWidget(title)
         top.addStretch()
-        top.addWidget(name)
+        top.addWidget(Name(LABELS["sinks"], self.output, "muted"))
         top.addWidget(self.output)
-        self.output.setMinimumWidth(176)
+        self.output.setFixedWidth(184)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
         layout.setSpacing(GRID)

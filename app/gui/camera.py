@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFileSystemWatcher, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.capture.devices import CameraInfo
 from app.gui import dialogs
-from app.gui.controls import Choice, Switch, label, option, tool_button
+from app.gui.controls import Choice, Name, Switch, option, tool_button
 from app.gui.icons import icon
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
 from app.gui.wording import LABELS, plain, source_label
 from app.problems import Problem
 from app.settings import Settings
+
+if TYPE_CHECKING:  # it imports cv2, which takes a while
+    from app.capture.devices import CameraInfo
 
 FILE = "file…"
 """The entry that asks for a file; no source is called so."""
@@ -62,8 +65,6 @@ class Camera(QWidget):
         self.again.clicked.connect(self.refresh)
         self.mirror = Switch("mirror")
         self.mirror.chosen.connect(lambda name, on: self.chosen.emit({name: on}))
-        title = label(LABELS["source"], "section")
-        title.setBuddy(self.source)
         row = QHBoxLayout()
         row.setSpacing(GRID // 2)
         row.addWidget(self.source)
@@ -71,7 +72,7 @@ class Camera(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID)
-        layout.addWidget(title)
+        layout.addWidget(Name(LABELS["source"], self.source, "section"))
         layout.addLayout(row)
         layout.addWidget(self.mirror)
         self._settle = QTimer(self)

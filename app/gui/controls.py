@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QShortcut,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -16,8 +28,10 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QSlider,
+    QStyledItemDelegate,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -27,6 +41,11 @@ from app.gui.icons import paint_icon
 from app.gui.theme import GRID, colours
 from app.gui.wording import LABELS, choice_label, plain
 from app.settings import Option, Settings
+
+if TYPE_CHECKING:  # a class may have one base of Qt's only; what adds to it is told to be a widget as well
+    _Widget = QWidget
+else:
+    _Widget = object
 
 
 @cache
@@ -45,6 +64,39 @@ def label(text: str, look: str = "", *, wrap: bool = False) -> QLabel:
     return made
 
 
+class Name(QLabel):
+    """A control's name; its key of Alt works always and is underlined while Alt is held, as on Windows.
+
+    Qt's own labels and buttons underline it always, which makes a calm window busy.
+    """
+
+    def __init__(self, marked: str, named: QWidget, look: str = "") -> None:
+        super().__init__(plain(marked))
+        self._marked = marked
+        self.setProperty("look", look)
+        self.setBuddy(named)
+        QShortcut(QKeySequence.mnemonic(marked), self, lambda: named.setFocus(Qt.FocusReason.ShortcutFocusReason))
+
+    def show_keys(self, shown: bool) -> None:
+        """Underline the key of Alt, or do not."""
+        self.setText(re.sub("&(.)", r"<u>\1</u>", self._marked) if shown else plain(self._marked))
+
+
+class Push(QPushButton):
+    """A button with a text; its key of Alt is like that of `Name`."""
+
+    def __init__(self, marked: str) -> None:
+        super().__init__()
+        self._marked = marked
+        self.show_keys(False)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_keys(self, shown: bool) -> None:
+        """Underline the key of Alt, or do not."""
+        self.setText(self._marked if shown else plain(self._marked))
+        self.setShortcut(QKeySequence.mnemonic(self._marked))
+
+
 def card() -> tuple[QFrame, QVBoxLayout]:
     """A rounded box and its layout."""
     frame = QFrame()
@@ -55,15 +107,48 @@ def card() -> tuple[QFrame, QVBoxLayout]:
     return frame, layout
 
 
-def focus_ring(painter: QPainter, widget: QWidget, box: QRectF, radius: float) -> None:
+class Keyboard(_Widget):
+    """A control that shows its focus only to who got there by keyboard, as web browsers do; who clicks sees where."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._by_keyboard = False
+        self._keys_shown = False
+
+    def show_keys(self, shown: bool) -> None:
+        """Underline the key of Alt, or do not."""
+        self._keys_shown = shown
+        self.update()
+
+    @property
+    def mnemonic(self) -> Qt.TextFlag:
+        """How to draw the name's key."""
+        return Qt.TextFlag.TextShowMnemonic if self._keys_shown else Qt.TextFlag.TextHideMnemonic
+
+    @property
+    def shows_focus(self) -> bool:
+        """Whether the focus is to be drawn."""
+        return self.hasFocus() and self._by_keyboard
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self._by_keyboard = event.reason() not in (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.PopupFocusReason)
+        super().focusInEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        self._by_keyboard = True
+        self.update()
+        super().keyPressEvent(event)
+
+
+def focus_ring(painter: QPainter, widget: Keyboard, box: QRectF, radius: float) -> None:
     """Draw the keyboard focus round a control that paints itself."""
-    if widget.hasFocus():
+    if widget.shows_focus:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(colours(widget.palette()).accent), 2))
         painter.drawRoundedRect(box, radius, radius)
 
 
-class Switch(QCheckBox):
+class Switch(Keyboard, QCheckBox):
     """One yes-or-no setting: its name at the left, a switch at the right."""
 
     chosen = Signal(str, bool)
@@ -92,9 +177,9 @@ class Switch(QCheckBox):
         theme, painter = colours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QColor(theme.text))
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+        flags = Qt.AlignmentFlag.AlignVCenter | self.mnemonic
         painter.drawText(QRectF(0, 0, self.width() - 56, self.height()), flags, self.text())
-        track = QRectF(self.width() - 42, self.height() / 2 - 11, 40, 22)
+        track = QRectF(self.width() - 41, self.height() / 2 - 11, 40, 22)
         painter.setPen(Qt.PenStyle.NoPen if self.isChecked() else QPen(QColor(theme.muted), 1.5))
         painter.setBrush(QColor(theme.accent if self.isChecked() else theme.control))
         painter.drawRoundedRect(track, 11, 11)
@@ -102,10 +187,10 @@ class Switch(QCheckBox):
         painter.setBrush(QColor(theme.on_accent if self.isChecked() else theme.muted))
         x = track.right() - 11 if self.isChecked() else track.left() + 11
         painter.drawEllipse(QPointF(x, track.center().y()), 7, 7)
-        focus_ring(painter, self, track.adjusted(-1, -1, 1, 1), 12)
+        focus_ring(painter, self, track.adjusted(-3, -3, 0, 3), 13)
 
 
-class Choice(QComboBox):
+class Choice(Keyboard, QComboBox):
     """A drop-down list that paints itself; the wheel scrolls the panel it lies in, not the choice."""
 
     def __init__(self, name: str, help: str) -> None:
@@ -117,6 +202,7 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.setMaxVisibleItems(14)
+        self.setItemDelegate(QStyledItemDelegate(self))  # the list's own does not listen to the style sheet
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(super().sizeHint().width(), 36)
@@ -130,11 +216,11 @@ class Choice(QComboBox):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         theme, painter = colours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        box = QRectF(self.rect())
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.hover if self.underMouse() else theme.control))
         painter.drawRoundedRect(box, 8, 8)
-        focus_ring(painter, self, box, 8)
+        focus_ring(painter, self, box.adjusted(1, 1, -1, -1), 7)
         painter.setPen(QColor(theme.text if self.isEnabled() else theme.muted))
         room = box.adjusted(12, 0, -36, 0)
         text = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, int(room.width()))
@@ -150,23 +236,30 @@ class SettingChoice(Choice):
     def __init__(self, name: str, values: Iterable[Any] = ()) -> None:
         super().__init__(plain(LABELS[name]), option(name).help)
         self._name = name
+        self._values: list[Any] = []  # kept here: Qt turns tuples into lists, which equal no setting
         self.offer(values or option(name).choices)
-        self.activated.connect(lambda index: self.chosen.emit(self._name, self.itemData(index)))
+        self.activated.connect(lambda index: self.chosen.emit(self._name, self._values[index]))
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What can be chosen, in order."""
+        return tuple(self._values)
 
     def offer(self, values: Iterable[Any]) -> None:
         """Offer these values."""
-        current = self.currentData()
+        current = self._values[self.currentIndex()] if self._values else None
         self.clear()
-        for value in values:
-            self.addItem(choice_label(self._name, value), value)
+        self._values = list(values)
+        self.addItems([choice_label(self._name, value) for value in self._values])
         if current is not None:
             self.show_value(current)
 
     def show_value(self, value: Any) -> None:
         """Show the setting's value, also one that was not offered."""
-        if self.findData(value) < 0:
-            self.addItem(choice_label(self._name, value), value)
-        self.setCurrentIndex(self.findData(value))
+        if value not in self._values:
+            self._values.append(value)
+            self.addItem(choice_label(self._name, value))
+        self.setCurrentIndex(self._values.index(value))
 
 
 class NumberSlider(QWidget):
@@ -186,8 +279,7 @@ class NumberSlider(QWidget):
         self.value = label("", "number")
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.value.setFixedWidth(self.value.fontMetrics().horizontalAdvance("0000"))
-        text = label(LABELS[name])
-        text.setBuddy(self.slider)
+        text = Name(LABELS[name], self.slider)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
@@ -204,7 +296,7 @@ class NumberSlider(QWidget):
         self.value.setText(str(value))
 
 
-class FoldHeader(QAbstractButton):
+class FoldHeader(Keyboard, QAbstractButton):
     """A section's title that folds it; shows a summary at the right."""
 
     def __init__(self, title: str) -> None:
@@ -233,7 +325,7 @@ class FoldHeader(QAbstractButton):
         bold.setWeight(QFont.Weight.Bold)
         painter.setFont(bold)
         painter.setPen(QColor(theme.text))
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+        flags = Qt.AlignmentFlag.AlignVCenter | self.mnemonic
         painter.drawText(QRectF(0, 0, self.width(), self.height()), flags, self.text())
         painter.setFont(self.font())
         painter.setPen(QColor(theme.muted))

@@ -13,12 +13,11 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.gui.controls import label
+from app.gui.controls import Push, label
 from app.gui.icons import icon
 from app.gui.theme import GRID, colours
 
@@ -70,10 +69,10 @@ class RoomDialog(QDialog):
         text = "Without an effect everyone in the call sees everything behind you, until you choose an effect again."
         layout.addWidget(label(text, "muted", wrap=True))
         buttons = QHBoxLayout()
-        self.keep = QPushButton("&Keep it hidden")
+        self.keep = Push("&Keep it hidden")
         self.keep.setDefault(True)
         self.keep.clicked.connect(self.reject)
-        self.show_room = QPushButton("&Show my room")
+        self.show_room = Push("&Show my room")
         self.show_room.setProperty("look", "danger")
         self.show_room.setAutoDefault(False)
         self.show_room.clicked.connect(self.accept)
@@ -115,7 +114,7 @@ class HelpDialog(QDialog):
         grid.setColumnStretch(1, 1)
         layout.addLayout(grid)
         layout.addWidget(label("Nothing you show leaves this machine: there is no account and no server.", "small"))
-        close = QPushButton("&Close")
+        close = Push("&Close")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)

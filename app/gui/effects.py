@@ -7,14 +7,14 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.compose.backgrounds import Background, bundled
 from app.gui import dialogs, library
-from app.gui.controls import NumberSlider, SettingChoice, label
+from app.gui.controls import Name, NumberSlider, Push, SettingChoice, label
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID
-from app.gui.tiles import THUMBNAIL, Tile
+from app.gui.tiles import THUMBNAIL, Swatch, Tile
 from app.gui.wording import LABELS
 from app.problems import EffectError, Problem
 from app.settings import Settings
@@ -55,6 +55,7 @@ class Effects(QWidget):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(GRID)
         self._grid.setVerticalSpacing(GRID // 2)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self.options = Options()
         self.options.chosen.connect(self.chosen)
         self.options.video_asked.connect(self._choose_video)
@@ -205,7 +206,7 @@ class Options(QWidget):
         self.fit = SettingChoice("fit")
         self.fit.chosen.connect(self._changed)
         self.fit_row = labelled(self.fit, LABELS["fit"])
-        self.video_button = QPushButton("Choose another &video…")
+        self.video_button = Push("Choose another &video…")
         self.video_button.clicked.connect(self.video_asked)
         self.colours = self._colour_row()
         self.note = label("", "small", wrap=True)
@@ -225,6 +226,8 @@ class Options(QWidget):
         self.fit_row.setVisible(effect in ("image", "video"))
         self.video_button.setVisible(effect == "video")
         self.colours.setVisible(effect in ("colour", "alpha"))
+        for swatch in self.swatches:
+            swatch.setChecked(swatch.colour == settings.colour)
         self.note.setText(Path(settings.video).name if effect == "video" else "")
         self.note.setVisible(effect == "video")
         self.setVisible(effect != "none")
@@ -235,27 +238,20 @@ class Options(QWidget):
     def _colour_row(self) -> QWidget:
         row = QWidget()
         layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(GRID)
+        layout.setContentsMargins(-4, 0, 0, 0)  # a swatch's margin, where its ring is
+        layout.setSpacing(GRID // 2)
         self.swatches = [self._swatch(colour) for colour in SWATCHES]
         for swatch in self.swatches:
             layout.addWidget(swatch)
         layout.addStretch()
-        self.custom = QPushButton("Ot&her…")
+        self.custom = Push("Ot&her…")
         self.custom.setAccessibleName("Other colour")
         self.custom.clicked.connect(self._ask_colour)
         layout.addWidget(self.custom)
         return row
 
-    def _swatch(self, colour: str) -> QPushButton:
-        swatch = QPushButton()
-        swatch.setAccessibleName(f"Colour {colour}")
-        swatch.setToolTip(colour)
-        swatch.setFixedSize(28, 28)
-        swatch.setStyleSheet(
-            f"QPushButton {{ background: {colour}; border: 1px solid palette(mid); border-radius: 14px; min-height: 0;"
-            " padding: 0; } QPushButton:focus { border: 2px solid palette(highlight); }"
-        )
+    def _swatch(self, colour: str) -> Swatch:
+        swatch = Swatch(colour)
         swatch.clicked.connect(lambda: self.chosen.emit({"colour": colour}))
         return swatch
 
@@ -268,8 +264,7 @@ class Options(QWidget):
 def labelled(widget: QWidget, text: str) -> QWidget:
     """A control with its name at the left."""
     row = QWidget()
-    name = label(text)
-    name.setBuddy(widget)
+    name = Name(text, widget)
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(GRID)

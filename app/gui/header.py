@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
-from app.gui.controls import focus_ring, label, tool_button
+from app.gui.controls import Keyboard, focus_ring, label, tool_button
 from app.gui.icons import icon
 from app.gui.theme import GRID, colours
 from app.gui.wording import choice_label
@@ -34,7 +34,7 @@ class Logo(QWidget):
         painter.drawEllipse(QPointF(16, 27.5), 9, 8.5)
 
 
-class OnAir(QAbstractButton):
+class OnAir(Keyboard, QAbstractButton):
     """The switch between on air and off air."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class OnAir(QAbstractButton):
         painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
         ink = QColor(theme.on_accent if on else theme.text)
         painter.setPen(ink)
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+        flags = Qt.AlignmentFlag.AlignVCenter | self.mnemonic
         painter.drawText(box.adjusted(16, 0, -48, 0), flags, "On a&ir" if on else "Off a&ir")
         track = QRectF(box.right() - 46, box.center().y() - 10, 36, 20)
         painter.setPen(Qt.PenStyle.NoPen)

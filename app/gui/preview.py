@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.icons import paint_icon
-from app.gui.theme import GRID, RADIUS, colours
+from app.gui.theme import ALARM, GRID, RADIUS, colours
 from app.gui.wording import Line
 
 _GLASS = QColor(12, 15, 17, 200)
@@ -27,7 +27,7 @@ _GLASS = QColor(12, 15, 17, 200)
 
 _PILLS = {
     "good": (QColor("#0f7a45"), QColor("#8ff0bb")),
-    "danger": (QColor("#bb1f24"), QColor("#ffffff")),
+    "danger": (QColor(ALARM), QColor("#ffffff")),
     "warning": (_GLASS, QColor("#ffc355")),
 }
 """Ground and lamp of the pill; white on each ground has a contrast above 5 : 1."""
@@ -99,7 +99,9 @@ class Preview(QWidget):
     def picture_rect(self) -> QRectF:
         """Where the picture is, in logical pixels."""
         size = self._aspect.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        return QRectF((self.width() - size.width()) / 2, 0, size.width(), size.height())
+        return QRectF(
+            (self.width() - size.width()) / 2, (self.height() - size.height()) / 2, size.width(), size.height()
+        )
 
     def room_changed(self) -> None:
         """Tell how many pixels there are."""
@@ -123,9 +125,9 @@ class Preview(QWidget):
         theme = colours(self.palette())
         where = self.picture_rect()
         painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.control))
+        painter.drawRoundedRect(self.rect(), RADIUS, RADIUS)
         if self._image is None:
-            painter.setBrush(QColor(theme.control))
-            painter.drawRoundedRect(where, RADIUS, RADIUS)
             self._paint_message(painter, where)
             return
         # A textured brush, because Qt does not smooth the edges of clips.
@@ -133,12 +135,13 @@ class Preview(QWidget):
         scale = where.width() / self._image.width(), where.height() / self._image.height()
         brush.setTransform(QTransform.fromScale(*scale) * QTransform.fromTranslate(where.x(), where.y()))
         painter.setBrush(brush)
-        painter.drawRoundedRect(where, RADIUS, RADIUS)
+        corners = RADIUS if where.width() > self.width() - RADIUS else 0
+        painter.drawRoundedRect(where, corners, corners)
         self._paint_notes(painter, where)
         if self._alarm:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme.danger), 4))
-            painter.drawRoundedRect(where.adjusted(2, 2, -2, -2), RADIUS - 2, RADIUS - 2)
+            painter.setPen(QPen(QColor(ALARM), 4))
+            painter.drawRoundedRect(where.adjusted(2, 2, -2, -2), max(0, corners - 2), max(0, corners - 2))
 
     def _paint_message(self, painter: QPainter, where: QRectF) -> None:
         theme = colours(self.palette())

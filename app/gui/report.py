@@ -66,7 +66,10 @@ class Trouble(QFrame):
         mark.setPixmap(icon("alert", theme.danger if grave else theme.warning, 18).pixmap(QSize(18, 18)))
         text = QVBoxLayout()
         text.setSpacing(GRID // 2)
-        text.addWidget(_text(problem.message, "strong"))
+        first, stop, rest = problem.message.partition(". ")
+        text.addWidget(_text(first + stop.strip(), "strong"))
+        if rest:
+            text.addWidget(_text(rest, ""))
         for part in parts_of(problem.cure):
             if part.command:
                 text.addLayout(self._command(part.text))
@@ -135,6 +138,7 @@ class Report(QFrame):
         indented.addSpacing(12 + GRID)
         indented.addWidget(self.details, 1)
         layout.addLayout(indented)
+        layout.addSpacing(GRID // 2)
         layout.addLayout(self._list)
         layout.addStretch()
 

@@ -76,6 +76,9 @@ DARK = Colours(
     danger_soft="#3d1d1f",
 )
 
+ALARM = "#b91c22"
+"""Ground of what must not be overlooked, in both themes; white on it has a contrast of 6.6 : 1."""
+
 _SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
 
 
@@ -129,7 +132,7 @@ def _style_sheet(theme: Colours) -> str:
     base = base_size()
     sizes = {"base": base, "small": base - 1, "title": base + 5, "large": base + 4}
     mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
-    return Template(_SHEET).substitute(asdict(theme) | sizes | {"mono": mono})
+    return Template(_SHEET).substitute(asdict(theme) | sizes | {"mono": mono, "alarm": ALARM})
 
 
 _SHEET = """
@@ -152,9 +155,12 @@ QLabel[look="code"] { background: ${surface}; color: ${text}; border: 1px solid 
 QFrame[look="card"] { background: ${surface}; border: 1px solid ${border}; border-radius: 12px; }
 QFrame[look="header"] { background: ${surface}; border: none; border-bottom: 1px solid ${border}; }
 QFrame[look="line"] { background: ${border}; border: none; max-height: 1px; min-height: 1px; }
-QFrame[look="alarm"] { background: ${danger}; border: none; border-radius: 8px; }
-QFrame[look="alarm"] QLabel { color: ${on_danger}; font-weight: 600; }
-QFrame[look="alarm"] QPushButton { background: ${on_danger}; color: ${danger}; border: none; }
+QFrame[look="alarm"] { background: ${alarm}; border: none; border-radius: 10px; }
+QFrame[look="alarm"] QLabel { color: #ffffff; font-weight: 600; }
+QFrame[look="alarm"] QPushButton { background: #ffffff; color: ${alarm}; border: 2px solid #ffffff; font-weight: 600;
+    padding: 4px 12px; }
+QFrame[look="alarm"] QPushButton:hover { background: #fde8e8; }
+QFrame[look="alarm"] QPushButton:focus { border-color: #3a0406; }
 QFrame[look="problem"] { background: ${warning_soft}; border: none; border-radius: 8px; }
 QFrame[look="problem"][grave="true"] { background: ${danger_soft}; }
 

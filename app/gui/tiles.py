@@ -17,16 +17,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy
 
+from app.gui.controls import Keyboard
 from app.gui.icons import paint_icon
 from app.gui.theme import Colours, colours
 
-THUMBNAIL = QSize(104, 60)
+THUMBNAIL = QSize(104, 62)
 """A thumbnail in logical pixels: three of them and their gaps fill the panel, in about the camera's aspect."""
 
-TITLE_HEIGHT = 22
+TITLE_HEIGHT = 24
 
 
-class Tile(QAbstractButton):
+class Tile(Keyboard, QAbstractButton):
     """One effect to choose. It never checks itself: `setChecked` shows what the settings say.
 
     Args:
@@ -71,31 +72,39 @@ class Tile(QAbstractButton):
         theme, painter = colours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        box = QRectF(2, 2, self.width() - 4, self.height() - TITLE_HEIGHT - 2)
+        box = QRectF(0, 0, self.width(), self.height() - TITLE_HEIGHT)
         painter.setPen(Qt.PenStyle.NoPen)
         self._paint_thumbnail(painter, box, theme)
-        if self.isChecked() or self.hasFocus() or self.underMouse():
-            chosen = self.isChecked() or self.hasFocus()
-            ring = theme.danger if self.isChecked() and self.kind == "none" else theme.accent if chosen else theme.muted
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            pen = QPen(QColor(ring), 2 if chosen else 1)
-            if self.hasFocus() and not self.isChecked():
-                pen.setStyle(Qt.PenStyle.DashLine)
-            painter.setPen(pen)
-            painter.drawRoundedRect(box.adjusted(-1, -1, 1, 1), 9, 9)
+        self._paint_rings(painter, box, theme)
         if self.isChecked():
             self._paint_check(painter, box, theme)
         font = self.font()
         font.setBold(self.isChecked())
         painter.setFont(font)
         painter.setPen(QColor(theme.text if self.isChecked() else theme.muted))
-        room = QRectF(0, box.bottom() + 2, self.width(), TITLE_HEIGHT - 2)
+        room = QRectF(0, box.bottom() + 3, self.width(), TITLE_HEIGHT - 3)
         text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, int(room.width()))
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, text)
 
+    def _paint_rings(self, painter: QPainter, box: QRectF, theme: Colours) -> None:
+        """Draw what is chosen, focused or under the pointer as rings inside the thumbnail's edge."""
+        accent = theme.danger if self.kind == "none" else theme.accent
+        rings: tuple[tuple[float, float, str], ...] = ()  # distance from the edge, width, colour
+        if self.isChecked() or self.shows_focus:
+            rings = ((2.5, 2, theme.surface), (1, 2, accent))
+        elif self.underMouse():
+            rings = ((0.75, 1.5, theme.muted),)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for inset, width, colour in rings:
+            painter.setPen(QPen(QColor(colour), width))
+            painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), 8 - inset, 8 - inset)
+        if self.shows_focus and self.isChecked():
+            painter.setPen(QPen(QColor(theme.text), 2))
+            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 7, 7)
+
     def _paint_check(self, painter: QPainter, box: QRectF, theme: Colours) -> None:
         danger = self.kind == "none"
-        middle = QPointF(box.right() - 12, box.top() + 12)
+        middle = QPointF(box.right() - 14, box.top() + 14)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.danger if danger else theme.accent))
         painter.drawEllipse(middle, 9, 9)
@@ -130,6 +139,35 @@ class Tile(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
         paint_icon(painter, name, colour, QRectF(box.center().x() - 12, box.center().y() - 12, 24, 24))
+
+
+class Swatch(Keyboard, QAbstractButton):
+    """One colour to choose, "#rrggbb". Like a tile it shows what the settings say."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__()
+        self.colour = colour
+        self.setCheckable(True)
+        self.setAccessibleName(f"Colour {colour}")
+        self.setToolTip(colour)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFixedSize(32, 32)
+
+    def nextCheckState(self) -> None:  # noqa: N802
+        """Stay as the settings say."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        theme, painter = colours(self.palette()), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = QPointF(16, 16)
+        painter.setPen(QPen(QColor(theme.border), 1))
+        painter.setBrush(QColor(self.colour))
+        painter.drawEllipse(middle, 11, 11)
+        if self.isChecked() or self.shows_focus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(theme.accent if self.isChecked() else theme.muted), 2))
+            painter.drawEllipse(middle, 14.5, 14.5)
 
 
 def _fill(painter: QPainter, box: QRectF, brush: QBrush) -> None:

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
+    QKeyEvent,
     QKeySequence,
     QShortcut,
 )
@@ -28,7 +29,7 @@ from app.gui import dialogs
 from app.gui.advanced import Advanced
 from app.gui.call import Call
 from app.gui.camera import Camera
-from app.gui.controls import card, label
+from app.gui.controls import Keyboard, Name, Push, card, label
 from app.gui.effects import Effects
 from app.gui.engine import AnyPipeline, Engine, real_pipeline
 from app.gui.header import Header
@@ -39,7 +40,7 @@ from app.gui.report import Report
 from app.gui.saver import Saver
 from app.gui.stage import Alarm, Stage
 from app.gui.theme import GRID, apply_theme
-from app.gui.wording import badge, details_line, figures_line, pill, status_line
+from app.gui.wording import badge, details_line, figures_line, is_grave, pill, status_line
 from app.problems import Problem, SettingsError
 from app.settings import Settings
 from app.status import Status
@@ -72,6 +73,7 @@ class Window(QWidget):
         super().__init__()
         self.settings = settings
         self.status: Status | None = None
+        self._steady: tuple[Problem, ...] = ()
         self._noted = list(problems)
         self._engine_problem: Problem | None = None
         self._save_problem: Problem | None = None
@@ -94,6 +96,7 @@ class Window(QWidget):
         self._restore()
         self._dress()
         self._show_all()
+        self.preview.setFocus()  # so that no control looks chosen before the keyboard is used
 
     def start(self) -> None:
         """Start what runs beside the window."""
@@ -131,7 +134,7 @@ class Window(QWidget):
 
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong now, most important first."""
-        running = self.status.problems if self.status else ()
+        running = self._steady
         own = [problem for problem in (self._engine_problem, self._save_problem) if problem]
         return tuple(dict.fromkeys((*own, *running, *self._noted)))
 
@@ -221,7 +224,6 @@ class Window(QWidget):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         apply_theme(application, self.settings.theme)
-        self.alarm.redraw()
         self.report.redraw()
 
     def _system_changed(self) -> None:
@@ -254,11 +256,14 @@ class Window(QWidget):
                 self.stage.arrange()
 
     def _reported(self, status: Status) -> None:
+        before = self.status.problems if self.status else ()
+        # What is less than grave shows once it lasts: a single frame's trouble would flicker by unread.
+        self._steady = tuple(p for p in status.problems if is_grave(p) or _lasts(p, before))
         self.status, self._engine_problem = status, None
         self._show_report()
 
     def _broken(self, problem: Problem) -> None:
-        self.status, self._engine_problem = None, problem
+        self.status, self._steady, self._engine_problem = None, (), problem
         self.preview.show_message("alert", problem.message)
         self._show_report()
 
@@ -291,6 +296,20 @@ class Window(QWidget):
             self._moved.start()
         return super().event(event)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        self._underline_keys(event, True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        self._underline_keys(event, False)
+        super().keyReleaseEvent(event)
+
+    def _underline_keys(self, event: QKeyEvent, shown: bool) -> None:
+        if event.key() == Qt.Key.Key_Alt:
+            for part in self.findChildren(QWidget):
+                if isinstance(part, (Keyboard, Name, Push)):
+                    part.show_keys(shown)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if dropped(event.mimeData()):
             event.acceptProposedAction()
@@ -313,6 +332,11 @@ class Window(QWidget):
         except SettingsError as error:
             print(f"greenroom: {error}", file=sys.stderr)
         event.accept()
+
+
+def _lasts(problem: Problem, before: tuple[Problem, ...]) -> bool:
+    """Whether there was a problem of this part already: its text may name another frame."""
+    return any(problem.part == old.part for old in before)
 
 
 def dropped(data: QMimeData) -> Path | None:

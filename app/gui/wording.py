@@ -113,7 +113,9 @@ def is_grave(problem: Problem) -> bool:
     return problem.part in ("source", "sink", "greenroom")
 
 
-_COMMAND = re.compile(r"(?:\bsudo |\bgit |(?<=`)greenroom )(?:\$\([^)]*\)|[^,;`)])+?(?=[,;`)]|\.(?:\s|$)|$| [A-Z])")
+_COMMAND = re.compile(
+    r"(?:\b(?:sudo|git|systemctl) |(?<=`)greenroom )(?:\$\([^)]*\)|[^,;`)])+?(?=[,;`)]|\.(?:\s|$)|$| [A-Z])"
+)
 """A command inside a sentence: from its first word to the punctuation that ends it, or the next sentence."""
 
 
@@ -121,9 +123,11 @@ def parts_of(cure: str) -> list[Part]:
     """A cure with its commands taken out of their sentences, so that each can be copied."""
     parts, rest = [], 0
     for found in _COMMAND.finditer(cure):
-        before = cure[rest : found.start()].strip(" `(),.;")
+        before = cure[rest : found.start()].strip(" (),.;:")
+        if before.count("`") % 2:  # the one that opens the command, or closed the last
+            before = before.strip("` ")
         if before:
-            parts.append(Part(_sentence(before.rstrip(":") + ":")))
+            parts.append(Part(_sentence(before + ":")))
         parts.append(Part(found.group().strip(), command=True))
         rest = found.end()
     after = cure[rest:].strip(" `(),;") if parts else cure
@@ -172,6 +176,8 @@ def status_line(settings: Settings, status: Status | None, *, broken: bool = Fal
         return Line("off", "Off air: others see the “camera paused” card, only you see this preview.")
     if "open" not in status.sinks.values():
         return Line("danger", "Nobody can see you yet: there is no virtual camera.")
+    if settings.sinks == ("null",):
+        return Line("off", "Preview only: nobody else sees this.")
     if status.card:
         return Line("warning", "The camera has stopped: others see the “camera paused” card.")
     if settings.effect == "none":
