@@ -111,3 +111,9 @@ def is_card(frame: Image) -> bool:
     """Whether a frame shows the card."""
     height, width = frame.shape[:2]
     return bool(cv2.absdiff(frame, to_bgr(card(width, height))).mean() < TOLERANCE)
+
+
+def bgr_of(rgba: tuple[int, int, bytes]) -> Image:
+    """A frame of a page (width, height, RGBA) as uint8 BGR (H, W, 3)."""
+    width, height, pixels = rgba
+    return np.ascontiguousarray(np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[..., 2::-1])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
+from browser import chromium
 from conftest import SIZE
-from consumers import GStreamer, Seen, chromium
 from desktop import Desktop, wait_for
-from scene import check_all
+from gstreamer import GStreamer
+from scene import Image, bgr_of, check_all
 
 pytestmark = pytest.mark.e2e
 
@@ -40,8 +42,10 @@ def gstreamer(desktop: Desktop) -> GStreamer:
     return GStreamer(desktop.env, camera, SIZE)
 
 
-def page(desktop: Desktop, frames: int = 8) -> Seen:
-    return chromium(desktop.env, THROUGH_THE_PORTAL, frames=frames, size=SIZE)
+def page(desktop: Desktop, frames: int) -> tuple[list[Image], dict[str, Any]]:
+    """Frames that a page shows, BGR, and what the browser says of the camera."""
+    seen = chromium(desktop.env, THROUGH_THE_PORTAL, frames=frames, size=SIZE)
+    return [bgr_of(frame) for frame in seen.frames], seen.facts
 
 
 def test_gstreamer_receives_the_composite(desktop: Desktop, greenroom: str) -> None:
@@ -51,17 +55,17 @@ def test_gstreamer_receives_the_composite(desktop: Desktop, greenroom: str) -> N
 
 
 def test_a_page_shows_the_composite(desktop: Desktop, greenroom: str) -> None:
-    seen = page(desktop, frames=10)
-    assert seen.facts["label"] == "Greenroom"
-    assert (seen.facts["settings"]["width"], seen.facts["settings"]["height"]) == SIZE
-    check_all(seen.frames, *SIZE)
+    frames, facts = page(desktop, frames=10)
+    assert facts["label"] == "Greenroom"
+    assert (facts["settings"]["width"], facts["settings"]["height"]) == SIZE
+    check_all(frames, *SIZE)
 
 
 def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:
     with gstreamer(desktop) as first:
         check_all(first.frames(10), *SIZE)
         for _ in range(2):  # browsers that die, one after the other
-            check_all(page(desktop, frames=4).frames, *SIZE)
+            check_all(page(desktop, frames=4)[0], *SIZE)
             check_all(first.frames(10), *SIZE)
         with gstreamer(desktop) as second:
             check_all(second.frames(10), *SIZE)
@@ -78,7 +82,7 @@ def test_a_killed_producer_comes_back_under_its_name(desktop: Desktop, arguments
     name = desktop.greenroom(*arguments)
     with gstreamer(desktop) as reader:
         check_all(reader.frames(10), *SIZE)
-    assert page(desktop, frames=3).facts["label"] == "Greenroom"
+    check_all(page(desktop, frames=3)[0], *SIZE)
     assert desktop.stop(name) == 0, desktop.log(name)
 
 

@@ -1,10 +1,12 @@
-"""Programs that show a camera, as other people's: Chromium with a page of a meeting, and GStreamer."""
+"""Chromium with a page of a meeting that shows a camera; with the standard library alone, so that it starts quickly."""
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
-import queue
+import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -15,19 +17,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import cv2
-import numpy as np
-from desktop import PATIENCE, end
-from numpy.typing import NDArray
-
 PAGE = Path(__file__).with_name("page.html")
 
 
 @dataclass
 class Seen:
-    """What a page has seen: its frames, uint8 BGR (H, W, 3), and what the browser says of the camera."""
+    """What a page has seen.
 
-    frames: list[NDArray[np.uint8]] = field(default_factory=list)
+    Attributes:
+        frames: width, height and RGBA pixels of each.
+        facts: what the browser says of the camera.
+        notes: what it has said while it looked for the camera.
+    """
+
+    frames: list[tuple[int, int, bytes]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[Any] = field(default_factory=list)
 
@@ -45,8 +48,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if address.path == "/frame":
             facts = parse_qs(address.query)
-            rgba = np.frombuffer(body, np.uint8).reshape(int(facts["height"][0]), int(facts["width"][0]), 4)
-            self._seen.frames.append(np.ascontiguousarray(rgba[..., 2::-1]))
+            self._seen.frames.append((int(facts["width"][0]), int(facts["height"][0]), body))
         elif address.path == "/note":
             self._seen.notes.append(json.loads(body))
         else:
@@ -72,7 +74,7 @@ def chromium(
     size: tuple[int, int],
     every: int = 3,
     label: str = "Greenroom",
-    patience: float = PATIENCE,
+    patience: float = 60.0,
 ) -> Seen:
     """Show the camera of a name in a page, and return what the page sees. The browser then dies, as browsers do.
 
@@ -106,7 +108,7 @@ def chromium(
         try:
             answered = done.wait(patience)
         finally:
-            end(browser, 9)
+            _kill(browser)
             server.shutdown()
             server.server_close()
         assert answered, f"no answer of the page after {len(seen.frames)} frames; {seen.notes[-1:]}\n{_tail(log)}"
@@ -127,63 +129,10 @@ _CHROMIUM = [
 ]
 
 
-class GStreamer:
-    """Reads frames of a PipeWire camera as long as it is open.
-
-    Args:
-        env: the environment of the desktop.
-        camera: its number in PipeWire's graph.
-        size: width and height of its pictures.
-    """
-
-    def __init__(self, env: Mapping[str, str], camera: int, size: tuple[int, int]) -> None:
-        self._size = size
-        width, height = size
-        # No videoconvert: the camera itself must deliver this.
-        caps = f"video/x-raw,format=I420,width={width},height={height}"
-        # No always-copy, no queue: what waits here is only what the test has not read.
-        pipeline = f"pipewiresrc path={camera} ! {caps} ! fdsink fd=1"
-        self._process = subprocess.Popen(
-            ["gst-launch-1.0", "-q", *pipeline.split()],
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._frames: queue.Queue[NDArray[np.uint8]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def __enter__(self) -> GStreamer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        end(self._process, 9)
-
-    def frames(self, count: int) -> list[NDArray[np.uint8]]:
-        """The next frames from now on, uint8 BGR (H, W, 3).
-
-        Raises:
-            AssertionError: they did not come.
-        """
-        while not self._frames.empty():
-            self._frames.get()
-        found: list[NDArray[np.uint8]] = []
-        while len(found) < count:
-            try:
-                found.append(self._frames.get(timeout=PATIENCE))
-            except queue.Empty:
-                end(self._process, 9)
-                assert self._process.stderr is not None
-                errors = self._process.stderr.read().decode(errors="replace")
-                raise AssertionError(f"GStreamer got {len(found)} of {count} frames\n{errors}") from None
-        return [cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420) for i420 in found]
-
-    def _read(self) -> None:
-        width, height = self._size
-        assert self._process.stdout is not None
-        while len(data := self._process.stdout.read(width * height * 3 // 2)) == width * height * 3 // 2:
-            self._frames.put(np.frombuffer(data, np.uint8).reshape(height * 3 // 2, width))
+def _kill(browser: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(browser.pid, signal.SIGKILL)
+    browser.wait()
 
 
 def _tail(log: Path) -> str:
