@@ -8,9 +8,27 @@ from assets.painting import Floats, rgb
 from assets.render import Paint, Shape, shape
 
 _BINDINGS = (
-    "#34455a", "#7d3a35", "#e8dfcc", "#41594d", "#b79a60", "#8f8f88", "#f2efe8", "#4a4a50", "#9a6650", "#70899a",
-    "#d9cdb4", "#5f5163", "#b9b5aa", "#2c3947", "#b9805f", "#7b876b", "#cfc5b0", "#a9b1b3", "#e9e4da", "#5a4a3f",
-)  # fmt: skip
+    "#34455a",
+    "#7d3a35",
+    "#e8dfcc",
+    "#41594d",
+    "#b79a60",
+    "#8f8f88",
+    "#f2efe8",
+    "#4a4a50",
+    "#9a6650",
+    "#70899a",
+    "#d9cdb4",
+    "#5f5163",
+    "#b9b5aa",
+    "#2c3947",
+    "#b9805f",
+    "#7b876b",
+    "#cfc5b0",
+    "#a9b1b3",
+    "#e9e4da",
+    "#5a4a3f",
+)
 
 
 def wood(colour: Floats, along: int, seed: int = 0) -> Paint:
@@ -77,7 +95,7 @@ def spine(colour: Floats, band: Floats, seed: int) -> Paint:
 
 
 def books(rng: np.random.Generator, x: float, y: float, z: float, width: float, tallest: float) -> list[Shape]:
-    """A row of books from x to x + width, standing on y, with their backs at z; some lean, some lie, some are missing."""
+    """A row of books from x to x + width, standing on y, with their backs at z; some lean, some lie."""
     row: list[Shape] = []
     at, end = x, x + width
     while at < end - 0.02:
@@ -97,8 +115,14 @@ def books(rng: np.random.Generator, x: float, y: float, z: float, width: float, 
         back = z - float(rng.uniform(0.0, 0.022))
         x_at = at + thick / 2 + tall / 2 * np.sin(lean)
         row.append(
-            shape("box", (x_at, y + tall / 2 * np.cos(lean), back - deep / 2), (thick, tall, deep), _binding(rng), roll=-lean)
-        )  # fmt: skip
+            shape(
+                "box",
+                (x_at, y + tall / 2 * np.cos(lean), back - deep / 2),
+                (thick, tall, deep),
+                _binding(rng),
+                roll=-lean,
+            )
+        )
         at += thick + tall * np.sin(lean) + 0.0015
     return row
 
@@ -111,10 +135,14 @@ def lying(rng: np.random.Generator, x: float, y: float, z: float) -> list[Shape]
         # Lying, a book's back is its long side to the viewer: the same paint, turned by a quarter.
         pile.append(
             shape(
-                "box", (x + rng.normal(0, 0.006), top + thick / 2, z - 0.09),
-                (thick, rng.uniform(0.19, 0.24), 0.17), _binding(rng), roll=np.pi / 2, yaw=rng.normal(0, 0.05),
+                "box",
+                (x + rng.normal(0, 0.006), top + thick / 2, z - 0.09),
+                (thick, rng.uniform(0.19, 0.24), 0.17),
+                _binding(rng),
+                roll=np.pi / 2,
+                yaw=rng.normal(0, 0.05),
             )
-        )  # fmt: skip
+        )
         top += thick
     return pile
 
@@ -143,14 +171,14 @@ def potted(rng: np.random.Generator, x: float, y: float, z: float, size: float, 
         things.append(_leaf(middle, around, out, length * 0.72, size * 0.085, green))
         bent = out + 0.55
         tip = np.array([np.sin(around) * np.sin(bent), np.cos(bent), np.cos(around) * np.sin(bent)])
-        things.append(_leaf(foot + direction * length * 0.62 + tip * length * 0.2, around, bent, length * 0.5, size * 0.07, green))  # fmt: skip
+        things.append(
+            _leaf(foot + direction * length * 0.62 + tip * length * 0.2, around, bent, length * 0.5, size * 0.07, green)
+        )
     return things
 
 
 def _leaf(centre: Floats, around: float, out: float, length: float, wide: float, green: Floats) -> Shape:
-    return shape(
-        "ball", tuple(centre), (wide, length, 0.008), np.asarray(green, np.float32), yaw=around, pitch=out
-    )  # fmt: skip
+    return shape("ball", tuple(centre), (wide, length, 0.008), np.asarray(green, np.float32), yaw=around, pitch=out)
 
 
 def frame(x: float, y: float, z: float, width: float, height: float, art: Paint, rim: Floats) -> list[Shape]:
@@ -205,11 +233,12 @@ def sofa(x: float, z: float, width: float, cloth: Floats, cushions: tuple[Floats
         things.append(shape("ball", (seat, 0.86, z - 0.30), ((width - 0.3) / 2, 0.14, 0.19), cover))
     for i, colour in enumerate(cushions):
         at = x - width * 0.36 + i * width * (0.19 if i < 2 else 0.33)
+        cloth_here = weave(colour, 0.01)
         turned = {"pitch": -0.28, "roll": 0.18 * (-1) ** i}
         at_z = z - 0.07 + 0.02 * i
         # A pillow: a ball that fills a thin square, whose corners stand out.
-        for kind, size in (("ball", (0.46, 0.46, 0.24)), ("box", (0.39, 0.39, 0.09))):
-            things.append(shape(kind, (at, 0.68, at_z), size, weave(colour, 0.01), **turned))
+        things.append(shape("ball", (at, 0.68, at_z), (0.46, 0.46, 0.24), cloth_here, **turned))
+        things.append(shape("box", (at, 0.68, at_z), (0.39, 0.39, 0.09), cloth_here, **turned))
     return things
 
 

@@ -6,16 +6,30 @@ Blurring in linear light is what makes a lens blur look like one: a lamp stays b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
+"""Always float32. Not declared so, as numpy's types take the product of such an array and a number for float64."""
+
+Picture = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
 
 _FRACTION_BITS = 4
 """cv2 takes fractions of a pixel as fixed-point numbers."""
+
+
+def floats(values: ArrayLike) -> Floats:
+    """Numbers as float32."""
+    return np.asarray(values, np.float32)
+
+
+def to_bytes(values: Floats) -> Picture:
+    """Values in 0–255 as uint8, contiguous."""
+    return np.ascontiguousarray(np.clip(np.round(values), 0, 255), np.uint8)
 
 
 def rgb(colour: str) -> Floats:
@@ -58,7 +72,7 @@ def fractal(rng: np.random.Generator, width: int, height: int, cell: float, octa
         whole = cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
         y, x = (int(rng.integers(0, max(1, int(step)))) for _ in range(2))
         total += whole[y : y + height, x : x + width] * fall**octave
-    return ((total - total.mean()) / (total.std() + 1e-6)).astype(np.float32)
+    return floats((total - total.mean()) / (total.std() + 1e-6))
 
 
 def polygon(shape: tuple[int, int], points: Points) -> Floats:
@@ -80,7 +94,7 @@ def disc(radius: float) -> Floats:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     distance = np.hypot(x, y)
     kernel = np.clip(radius - distance + 0.5, 0, 1) * (0.85 + 0.3 * np.clip(distance / max(radius, 1), 0, 1) ** 4)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return floats(kernel / kernel.sum())
 
 
 def defocus(image: Floats, radius: float) -> Floats:
@@ -111,7 +125,7 @@ def finish(
     bloom: float = 0.06,
     vignette: float = 0.25,
     grain: float = 0.9,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """Develop the picture: glare of the lens, darker corners, a film's shoulder, grain against banding.
 
     Returns:
@@ -129,7 +143,7 @@ def finish(
     developed = encoded(_shoulder(light)) * 255
     # Grain of each colour too, else JPEG's rounding shows as patches of another hue in soft grays.
     noise = rng.standard_normal((height, width, 4), dtype=np.float32) * (0.8 * grain)
-    return np.clip(np.round(developed + noise[..., :3] + noise[..., 3:])[..., ::-1], 0, 255).astype(np.uint8)
+    return to_bytes((developed + noise[..., :3] + noise[..., 3:])[..., ::-1])
 
 
 def _shoulder(light: Floats) -> Floats:

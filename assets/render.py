@@ -11,8 +11,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from assets.painting import Floats
+from assets.painting import Floats, floats
 
 Paint = Callable[[Floats, Floats], Floats]
 """From points on a shape, in metres from its centre along its own axes, and its half sizes (3,), to its albedo."""
@@ -132,16 +133,16 @@ def render(scene: Scene, camera: Camera, width: int, height: int, samples: int, 
         directions = _rays(camera, width, height, rng)
         for start in range(0, height * width, _CHUNK):
             part = slice(start, min(start + _CHUNK, height * width))
-            depth[part] += tracer.path(np.float32(camera.eye), directions[:, part], planes[..., part], rng)
+            depth[part] += tracer.path(floats(camera.eye), directions[:, part], planes[..., part], rng)
     glow, albedo, light, normal = (plane.T.reshape(height, width, 3) / samples for plane in planes)
     return glow + albedo * _denoise(light, normal, depth.reshape(height, width) / samples)
 
 
 def _rays(camera: Camera, width: int, height: int, rng: np.random.Generator) -> Floats:
     """One direction a pixel, through a random point of it, float32 (3, height * width)."""
-    forward = np.float32(camera.target) - np.float32(camera.eye)
+    forward = floats(camera.target) - floats(camera.eye)
     forward /= np.linalg.norm(forward)
-    right = np.cross(forward, np.float32([0, 1, 0]))
+    right = np.cross(forward, floats([0, 1, 0]))
     right /= np.linalg.norm(right)
     up = np.cross(right, forward)
     scale = np.tan(np.radians(camera.angle) / 2)
@@ -228,7 +229,9 @@ class _Tracer:
         seen = facing[reach >= distance[facing]]
         total[:, seen] += light[:, None] * strength[seen]
 
-    def _trace(self, origins: Floats, directions: Floats, limit: Floats | None = None) -> tuple[Floats, np.ndarray]:
+    def _trace(
+        self, origins: Floats, directions: Floats, limit: Floats | None = None
+    ) -> tuple[Floats, NDArray[np.int32]]:
         """The distance to what each ray hits first and its number, -1 for none; with a limit, anything nearer."""
         count = origins.shape[1]
         best = np.full(count, 50, np.float32) if limit is None else limit.copy()
@@ -251,7 +254,7 @@ class _Tracer:
                 best[near], which[near] = b, w
         return best, which
 
-    def _surface(self, points: Floats, hit: np.ndarray) -> tuple[Floats, Floats, Floats]:
+    def _surface(self, points: Floats, hit: NDArray[np.int32]) -> tuple[Floats, Floats, Floats]:
         """Normals, albedo and glow where rays hit, each (3, N)."""
         normals, albedo, glow = np.zeros_like(points), np.zeros_like(points), np.zeros_like(points)
         for number in np.unique(hit):
@@ -324,7 +327,7 @@ def _denoise(light: Floats, normal: Floats, depth: Floats) -> Floats:
         tolerance = 0.8 * 0.65**level * (cv2.blur(light, (9, 9)).mean(axis=2) + 0.02)
         for dy, wy in taps:
             for dx, wx in taps:
-                move = np.float32([[1, 0, dx * step], [0, 1, dy * step]])
+                move = floats([[1, 0, dx * step], [0, 1, dy * step]])
                 there = [_moved(plane, move) for plane in (light, normal, depth, guide)]
                 weight = wx * wy * np.clip((normal * there[1]).sum(axis=2), 0, 1) ** 24
                 weight *= np.exp(-np.abs(depth - there[2]) / (slope * (abs(dx) + abs(dy) + 1) * step))

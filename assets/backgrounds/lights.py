@@ -7,6 +7,7 @@ import numpy as np
 
 from assets.painting import (
     Floats,
+    Picture,
     defocus,
     defocus_layer,
     finish,
@@ -23,7 +24,7 @@ _LAMPS = ("#ffd7a0", "#ffc27a", "#ffe9c8", "#ffb066", "#f4f1e6", "#cfe0ff")
 _SIGNS = ("#ff5a4a", "#4fb3ff", "#5affc0", "#ff7ad0", "#ffd24a")
 
 
-def city(width: int, height: int) -> np.ndarray:
+def city(width: int, height: int) -> Picture:
     """A city at blue hour from a high window, with the window's frame."""
     rng = np.random.default_rng(42)
     s = height / 1080
@@ -126,7 +127,7 @@ def _box(x: float, y: float, w: float, h: float) -> list[tuple[float, float]]:
     return [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
 
 
-def evening(width: int, height: int) -> np.ndarray:
+def evening(width: int, height: int) -> Picture:
     """Strings of warm lamps before a dark garden, each as far out of focus as it is away."""
     rng = np.random.default_rng(8)
     s = height / 1080

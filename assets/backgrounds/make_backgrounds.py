@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from assets.backgrounds import lights, rooms, studio
+from assets.painting import Picture
 
-Maker = Callable[[int, int], np.ndarray]
+Maker = Callable[[int, int], Picture]
 
 MAKERS: dict[str, Maker] = {
     "bookshelf": rooms.bookshelf,

@@ -6,23 +6,23 @@ import cv2
 import numpy as np
 
 from assets import furniture
-from assets.painting import Floats, defocus, finish, rgb
+from assets.painting import Floats, Picture, defocus, finish, floats, rgb
 from assets.render import Camera, Light, Scene, Shape, Sun, render, shape
 
 _SCALE = 2
-"""Rooms are traced at half size: the lens blurs finer detail anyway."""
+"""Rooms are traced at half size: the lens blurs finer detail anyway. `samples` are paths of light a pixel."""
 
 
 def _develop(
     scene: Scene, camera: Camera, width: int, height: int, *, samples: int, seed: int, blur: float, exposure: float
-) -> np.ndarray:
+) -> Picture:
     small = (max(2, width // _SCALE), max(2, height // _SCALE))
     light = cv2.resize(render(scene, camera, *small, samples, seed), (width, height), interpolation=cv2.INTER_CUBIC)
     light = defocus(np.maximum(light, 0), blur * height / 1080)
     return finish(light, np.random.default_rng(seed), exposure=exposure, bloom=0.1, vignette=0.25)
 
 
-def bookshelf(width: int, height: int) -> np.ndarray:
+def bookshelf(width: int, height: int, samples: int = 12) -> Picture:
     """A wall of walnut shelves in the light of a window on the left and a lamp on the right."""
     rng = np.random.default_rng(77)
     scene = Scene()
@@ -34,21 +34,24 @@ def bookshelf(width: int, height: int) -> np.ndarray:
     for i, y in enumerate(levels):
         scene.add(shape("box", (0, y - 0.014, -0.17), (7.0, 0.028, 0.34), furniture.wood(timber, 0, i)))
     posts = (-2.62, -1.66, -0.70, 0.26, 1.22, 2.18)
-    scene.add(*(shape("box", (x, 1.4, -0.17), (0.03, 3.0, 0.345), furniture.wood(timber, 1, 20 + i)) for i, x in enumerate(posts)))  # fmt: skip
-    for column, x in enumerate(posts[:-1]):
+    scene.add(
+        *(
+            shape("box", (x, 1.4, -0.17), (0.03, 3.0, 0.345), furniture.wood(timber, 1, 20 + i))
+            for i, x in enumerate(posts)
+        )
+    )
+    for x in posts[:-1]:
         for y in levels:
-            scene.add(*_bay(rng, x + 0.015, y, column))
+            scene.add(*_bay(rng, x + 0.015, y))
     scene.lights += [
-        Light(np.float32([-3.4, 1.9, 2.6]), np.float32([0.45, 0, 0.75]), np.float32([0, 0.95, 0]), rgb("#f3efe6") * 30),
-        Light(
-            np.float32([2.3, 2.35, 1.1]), np.float32([0.22, 0, 0.1]), np.float32([0, 0.16, 0.1]), rgb("#ffc27e") * 150
-        ),
+        Light(floats([-3.4, 1.9, 2.6]), floats([0.45, 0, 0.75]), floats([0, 0.95, 0]), rgb("#f3efe6") * 30),
+        Light(floats([2.3, 2.35, 1.1]), floats([0.22, 0, 0.1]), floats([0, 0.16, 0.1]), rgb("#ffc27e") * 150),
     ]
     camera = Camera((0.30, 1.42, 2.35), (-0.18, 1.36, -0.2), 40)
-    return _develop(scene, camera, width, height, samples=12, seed=3, blur=13, exposure=0.9)
+    return _develop(scene, camera, width, height, samples=samples, seed=3, blur=13, exposure=0.9)
 
 
-def _bay(rng: np.random.Generator, x: float, y: float, column: int) -> list:
+def _bay(rng: np.random.Generator, x: float, y: float) -> list[Shape]:
     """One compartment, 0.93 m wide: books, and now and then something else beside them."""
     choice = rng.random()
     if choice < 0.20:
@@ -70,7 +73,7 @@ def _bay(rng: np.random.Generator, x: float, y: float, column: int) -> list:
     return furniture.books(rng, x + 0.005, y, -0.03, 0.92, 0.3)
 
 
-def living(width: int, height: int) -> np.ndarray:
+def living(width: int, height: int, samples: int = 16) -> Picture:
     """A living room with the morning sun on its back wall."""
     rng = np.random.default_rng(19)
     scene = Scene(sky=_garden)
@@ -93,14 +96,12 @@ def living(width: int, height: int) -> np.ndarray:
     scene.add(*furniture.frame(0.12, 1.55, -1.6, 0.52, 0.7, first, rgb("#2d2a27")))
     scene.add(*furniture.frame(0.78, 1.55, -1.6, 0.52, 0.7, second, rgb("#2d2a27")))
     scene.lights += [
-        Light(
-            np.float32([-2.15, 1.42, -0.35]), np.float32([0, 0, 0.78]), np.float32([0, 0.86, 0]), rgb("#dbe8ff") * 5.5
-        ),
-        Light(np.float32([1.92, 1.5, -1.15]), np.float32([0.1, 0, 0]), np.float32([0, 0, 0.1]), rgb("#ffc98a") * 9),
+        Light(floats([-2.15, 1.42, -0.35]), floats([0, 0, 0.78]), floats([0, 0.86, 0]), rgb("#dbe8ff") * 5.5),
+        Light(floats([1.92, 1.5, -1.15]), floats([0.1, 0, 0]), floats([0, 0, 0.1]), rgb("#ffc98a") * 9),
     ]
     scene.sun = Sun(_unit(-0.80, 0.27, 0.50), rgb("#ffdcae") * 5.0)
     camera = Camera((0.15, 1.3, 2.75), (0.02, 1.22, -1.6), 36)
-    return _develop(scene, camera, width, height, samples=16, seed=5, blur=12, exposure=1.35)
+    return _develop(scene, camera, width, height, samples=samples, seed=5, blur=12, exposure=1.35)
 
 
 def _garden(directions: Floats) -> Floats:
@@ -121,14 +122,13 @@ def _wall_with_window(x: float, rows: tuple[float, float], span: tuple[float, fl
         shape("box", (x, 1.35, (front + 3.8) / 2), (0.2, 2.8, 3.8 - front), paint),
     ]
     white = rgb("#f1efea")
-    for z in (back, middle, front):
-        pieces.append(shape("box", (x, (low + high) / 2, z), (0.07, high - low, 0.055), white))
-    for y in np.linspace(low, high, 4):
-        pieces.append(shape("box", (x, float(y), middle), (0.06, 0.05, deep), white))
+    uprights, bars = (back, middle, front), np.linspace(low, high, 4)
+    pieces += [shape("box", (x, (low + high) / 2, z), (0.07, high - low, 0.055), white) for z in uprights]
+    pieces += [shape("box", (x, float(y), middle), (0.06, 0.05, deep), white) for y in bars]
     pieces.append(shape("box", (x + 0.11, low - 0.01, middle), (0.16, 0.03, deep + 0.1), white))
     return pieces
 
 
 def _unit(x: float, y: float, z: float) -> Floats:
-    direction = np.float32([x, y, z])
+    direction = floats([x, y, z])
     return np.asarray(direction / np.linalg.norm(direction), np.float32)

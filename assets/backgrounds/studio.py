@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from assets.painting import Floats, defocus, finish, fractal, gradient, lay, polygon, rgb, spot
+from assets.painting import Floats, Picture, defocus, finish, floats, fractal, gradient, lay, polygon, rgb, spot
 
 
-def canvas(width: int, height: int) -> np.ndarray:
+def canvas(width: int, height: int) -> Picture:
     """A hand-painted backdrop in blue-grey, lit from above left."""
     rng = np.random.default_rng(11)
     s = height / 1080
@@ -23,7 +23,7 @@ def canvas(width: int, height: int) -> np.ndarray:
     return finish(defocus((picture * lit).astype(np.float32), 4 * s), rng, exposure=1.05, vignette=0.35)
 
 
-def plaster(width: int, height: int) -> np.ndarray:
+def plaster(width: int, height: int) -> Picture:
     """A warm plaster wall with the light of a window and the shadow of a palm on it."""
     rng = np.random.default_rng(5)
     s = height / 1080
@@ -83,7 +83,7 @@ def _frond(
     return np.maximum(shadow, stem.astype(np.float32) / 255)
 
 
-def paper(width: int, height: int) -> np.ndarray:
+def paper(width: int, height: int) -> Picture:
     """Waves of cut paper from deep blue to sand, each casting its shadow on the next."""
     rng = np.random.default_rng(23)
     s = height / 1080
@@ -100,7 +100,7 @@ def paper(width: int, height: int) -> np.ndarray:
         down = np.arange(height, dtype=np.float32)[:, None]
         sheet = np.clip(down - edge[None, :] * height + 0.5, 0, 1).astype(np.float32)
         for sigma, reach, dark in ((30, 16, 0.30), (9, 6, 0.26)):
-            moved = cv2.warpAffine(sheet, np.float32([[1, 0, -0.7 * reach * s], [0, 1, -reach * s]]), (width, height))
+            moved = cv2.warpAffine(sheet, floats([[1, 0, -0.7 * reach * s], [0, 1, -reach * s]]), (width, height))
             moved[-int(reach * s) - 2 :] = 1
             picture *= 1 - dark * cv2.GaussianBlur(moved, (0, 0), sigma * s + 0.1)[..., None]
         body = rgb(tint) * (1 + 0.16 * spot(width, height, 0.4, 0.1, 1.6, 1.1)) * (1 + 0.022 * fibre[..., None])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, diags
-from scipy.sparse.linalg import cg
+from scipy.sparse import coo_matrix, diags  # type: ignore[import-untyped]
+from scipy.sparse.linalg import cg  # type: ignore[import-untyped]
 from skimage import data
 
-Floats = NDArray[np.float32]
+from assets.painting import Floats, floats
 
 # Outlines in the 512 × 512 picture: surely the person, surely not.
 _PERSON = [
@@ -56,9 +56,9 @@ def _shape(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """1 where GrabCut sees the person, else 0."""
     labels = np.full(image.shape[:2], cv2.GC_PR_FGD, np.uint8)
     for outline in _PERSON:
-        cv2.fillPoly(labels, [np.int32(outline)], cv2.GC_FGD)
+        cv2.fillPoly(labels, [np.asarray(outline, np.int32)], cv2.GC_FGD)
     for outline in _NOT_PERSON:
-        cv2.fillPoly(labels, [np.int32(outline)], cv2.GC_BGD)
+        cv2.fillPoly(labels, [np.asarray(outline, np.int32)], cv2.GC_BGD)
     cv2.setRNGSeed(1)
     cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 8, cv2.GC_INIT_WITH_MASK)
     shape = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
@@ -66,7 +66,8 @@ def _shape(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     count, parts, stats, _ = cv2.connectedComponentsWithStats(shape)
     largest = 1 + int(np.argmax(stats[1:count, cv2.CC_STAT_AREA]))
     filled = (parts == largest).astype(np.uint8)
-    return cv2.morphologyEx(filled, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    closed = cv2.morphologyEx(filled, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    return np.asarray(closed, np.uint8)
 
 
 def _closed_form(image: Floats, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Floats:
@@ -88,7 +89,7 @@ def _closed_form(image: Floats, inside: NDArray[np.bool_], outside: NDArray[np.b
     start = inside.ravel().astype(np.float64)
     start[~known.ravel()] = 0.5
     solution, _ = cg(laplacian + trust, 100.0 * inside.ravel(), x0=start, rtol=1e-6, maxiter=3000)
-    return np.clip(solution.reshape(height, width), 0, 1).astype(np.float32)
+    return floats(np.clip(solution.reshape(height, width), 0, 1))
 
 
 def _foreground(image: Floats, alpha: Floats, outside: NDArray[np.bool_]) -> Floats:
@@ -98,7 +99,7 @@ def _foreground(image: Floats, alpha: Floats, outside: NDArray[np.bool_]) -> Flo
     own = np.clip((image - (1 - a) * backdrop) / a, 0, 1)
     # Where little of the person is seen, its colour is a guess: take it from where more is.
     trust = np.clip((alpha - 0.6) / 0.35, 0, 1)
-    return own * trust[..., None] + _spread(own, trust**4) * (1 - trust[..., None])
+    return floats(own * trust[..., None] + _spread(own, trust**4) * (1 - trust[..., None]))
 
 
 def _spread(image: Floats, weight: Floats) -> Floats:

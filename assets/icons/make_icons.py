@@ -11,6 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from assets.painting import Picture, to_bytes
 
 GREEN_TOP, GREEN_BOTTOM = "#177253", "#0d4735"
 LIGHT_TOP, LIGHT_BOTTOM = "#d6ffe2", "#4fe09a"
@@ -48,7 +51,7 @@ def svg() -> str:
 """  # noqa: E501
 
 
-def draw(size: int) -> np.ndarray:
+def draw(size: int) -> Picture:
     """The icon as uint8 BGRA (size, size, 4), straight alpha."""
     unit = size * _FINER / 16
     y, x = (np.mgrid[: size * _FINER, : size * _FINER] + 0.5) / unit
@@ -66,10 +69,10 @@ def draw(size: int) -> np.ndarray:
     fine = np.dstack([colour, square * 255.0]).astype(np.float32)
     small = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     small[..., :3] /= np.maximum(small[..., 3:] / 255, 1e-6)
-    return np.clip(np.round(small), 0, 255).astype(np.uint8)
+    return to_bytes(small)
 
 
-def _gradient(y: np.ndarray, top: float, bottom: float, first: str, last: str) -> np.ndarray:
+def _gradient(y: NDArray[np.float64], top: float, bottom: float, first: str, last: str) -> NDArray[np.float64]:
     a, b = (np.array([int(c[i : i + 2], 16) for i in (5, 3, 1)], np.float64) for c in (first, last))
     t = np.clip((y - top) / (bottom - top), 0, 1)[..., None]
     return a * (1 - t) + b * t
