@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -62,7 +62,7 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
                 status = pipeline.status()
                 pipeline.stop()
     status = _final(pipeline, status)
-    print(json.dumps(asdict(status)) if as_json else summary(status))
+    print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status))
     return 130 if interrupted == [signal.SIGINT] else 0
 
 
@@ -86,8 +86,10 @@ def _elapsed(status: Status, started: float, settings: Settings, convert: bool) 
 
 
 def _final(pipeline: Pipeline, last: Status) -> Status:
-    status = pipeline.status()
-    return status if status.published >= last.published else last
+    """The outcome: counts and timings to the very end, the rest as it was while all was running."""
+    end = pipeline.status()
+    counts = {name: getattr(end, name) for name in ("captured", "published", "dropped", "timings")}
+    return dataclasses.replace(last, **counts)
 
 
 @contextmanager

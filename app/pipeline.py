@@ -224,8 +224,7 @@ class Pipeline:
         finally:
             self._outbox.close()
             if self._loaded is not None:
-                self._loaded.session.close()
-                self._loaded = None
+                self._loaded.session.close()  # `status` goes on telling its name
 
     def _process_frames(self) -> None:
         processor = self._processor = Processor(self._settings, self._stopwatch)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from app.__main__ import main
-from app.capture.testpattern import contains_raw_background, draw
+from app.capture.testpattern import draw
 from assets import asset
 
 ROOT = Path(__file__).parent.parent
@@ -70,9 +70,7 @@ def test_run_with_several_sinks_and_a_time_limit(tmp_path: Path, capsys: pytest.
     arguments = ["run", *QUICK, "--source", "pattern", "--seconds", "1.5", "--sink", str(out), "--sink", "null"]
     status = run_json(capsys, *arguments)
     assert status["published"] > 5  # type: ignore[index]
-    frames = frames_of(out)
-    assert len(frames) > 5
-    assert not any(contains_raw_background(frame) for frame in frames)
+    assert len(frames_of(out)) > 5
 
 
 def test_matte_writes_one_png_a_frame_named_as_the_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
