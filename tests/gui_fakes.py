@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.capture.devices import CameraInfo
-from app.gui import call, camera
+from app.gui import call, camera, engine, saver
 from app.gui.window import Window
 from app.problems import Problem
 from app.settings import Settings
@@ -87,7 +87,7 @@ class Stage:
         self, settings: Settings | None = None, problems: list[Problem] | None = None, *, ready: bool = True
     ) -> Window:
         """Show a window; `ready` waits until it has heard from the pipeline."""
-        settings = settings or Settings().replace(source="pattern", sinks=("null",))
+        settings = settings or Settings().replace(source="pattern")
         window = Window(settings, problems or [], self._make)
         self.windows.append(window)
         window.start()
@@ -128,6 +128,8 @@ def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr(camera, "find_cameras", lambda: CAMERAS)
     monkeypatch.setattr(call, "find_outputs", lambda: OUTPUTS)
+    monkeypatch.setattr(engine, "STATUS_PERIOD", 0.05)
+    monkeypatch.setattr(saver, "DELAY_MS", 100)
     made = Stage(qtbot)
     yield made
     for window in made.windows:

@@ -109,10 +109,10 @@ def test_a_new_window_begins_as_the_last_one_ended(stage: Stage, qtbot: QtBot) -
     assert second.call.chips["Zoom"].isChecked() and "Select a camera" in second.call.hint.text()
 
 
-@pytest.mark.parametrize("geometry", ["", "rubbish", "AAAA;advanced;Zoom", ";;", "????;?;?"])
-def test_a_broken_geometry_gives_the_first_size(stage: Stage, geometry: str) -> None:
-    window = stage.open(Settings().replace(geometry=geometry), ready=False)
-    assert window.width() >= window.minimumWidth() and window.height() >= window.minimumHeight()
+def test_a_broken_geometry_gives_the_first_size(stage: Stage) -> None:
+    for geometry in ("", "rubbish", "AAAA;advanced;Zoom", ";;", "????;?;?"):
+        window = stage.open(Settings().replace(geometry=geometry), ready=False)
+        assert window.width() >= window.minimumWidth() and window.height() >= window.minimumHeight(), geometry
 
 
 def test_the_room_is_shown_only_after_a_yes(stage: Stage) -> None:

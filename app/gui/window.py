@@ -249,7 +249,7 @@ class Window(QWidget):
 
     def _show_picture(self) -> None:
         image = self.engine.take()
-        if image is not None and self._engine_problem is None:
+        if image is not None:
             aspect = self.preview.aspect
             self.preview.show_image(image)
             if self.preview.aspect != aspect:
