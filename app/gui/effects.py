@@ -63,8 +63,8 @@ class Effects(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID + GRID // 2)
         layout.addLayout(self._grid)
+        self._arrange()  # before the options are added, so that Tab comes to the tiles first
         layout.addWidget(self.options)
-        self._arrange()
 
     def refresh(self) -> None:
         """Look for the bundled pictures, beside the window."""

@@ -58,8 +58,12 @@ class Preview(QWidget):
 
     def show_image(self, image: QImage) -> None:
         """Show a picture; its size is in device pixels."""
-        self._image, self._aspect = image, image.size()
+        self._image = image
         self.update()
+
+    def show_aspect(self, width: int, height: int) -> None:
+        """Give pictures the aspect of the published ones; those shown are rounded to even sizes."""
+        self._aspect = QSize(width, height)
 
     def show_message(self, icon: str, text: str) -> None:
         """Show an icon and a sentence instead of a picture."""

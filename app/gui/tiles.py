@@ -48,7 +48,7 @@ class Tile(Keyboard, QAbstractButton):
         self.setCheckable(kind != "add")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def show_thumbnail(self, image: QImage) -> None:
@@ -113,9 +113,10 @@ class Tile(Keyboard, QAbstractButton):
 
     def _paint_thumbnail(self, painter: QPainter, box: QRectF, theme: Colours) -> None:
         if self._image is not None and not self._image.isNull():
-            brush = QBrush(self._image)
-            scale = box.width() / self._image.width(), box.height() / self._image.height()
-            brush.setTransform(QTransform.fromScale(*scale) * QTransform.fromTranslate(box.x(), box.y()))
+            brush, width, height = QBrush(self._image), self._image.width(), self._image.height()
+            scale = max(box.width() / width, box.height() / height)  # what is too much is cut off on both sides
+            corner = box.center() - QPointF(width, height) * scale / 2
+            brush.setTransform(QTransform.fromScale(scale, scale) * QTransform.fromTranslate(corner.x(), corner.y()))
             _fill(painter, box, brush)
         elif self.kind == "blur":
             _fill(painter, box, _dusk(box))

@@ -48,7 +48,7 @@ from app.status import Status
 SMALLEST, FIRST_SIZE = QSize(880, 560), QSize(1280, 800)
 """Logical pixels: the smallest leaves half a laptop's screen to the call, the first fits on any laptop."""
 
-PANEL_WIDTH = 376
+PANEL_WIDTH = 388
 """The right side: three thumbnails, their gaps, the card's margins and room for the scroll bar."""
 
 MOVED_MS = 500
@@ -234,6 +234,8 @@ class Window(QWidget):
     def _show_all(self) -> None:
         for part in (self.header, self.call, self.camera, self.effects, self.advanced):
             part.show_settings(self.settings)
+        self.preview.show_aspect(*self.settings.dimensions)
+        self.stage.arrange()
         self.alarm.setVisible(self.settings.effect == "none")
         self._show_report()
 
@@ -250,10 +252,7 @@ class Window(QWidget):
     def _show_picture(self) -> None:
         image = self.engine.take()
         if image is not None:
-            aspect = self.preview.aspect
             self.preview.show_image(image)
-            if self.preview.aspect != aspect:
-                self.stage.arrange()
 
     def _reported(self, status: Status) -> None:
         before = self.status.problems if self.status else ()
