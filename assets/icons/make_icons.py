@@ -28,8 +28,8 @@ SHOULDERS = (8.0, 13.0, 4.0, 4.0)
 """Middle of an ellipse's upper half, and its half axes."""
 
 SIZES = (16, 24, 32, 48, 64, 128, 256)
-_FINER = 8
-"""Drawn so many times larger and then shrunk, for smooth edges."""
+_DRAWN = 512
+"""Drawn at least so large and then shrunk, for smooth edges."""
 
 
 def svg() -> str:
@@ -53,8 +53,8 @@ def svg() -> str:
 
 def draw(size: int) -> Picture:
     """The icon as uint8 BGRA (size, size, 4), straight alpha."""
-    unit = size * _FINER / 16
-    y, x = (np.mgrid[: size * _FINER, : size * _FINER] + 0.5) / unit
+    large = size * -(-_DRAWN // size)
+    y, x = (np.mgrid[:large, :large] + 0.5) * (16 / large)
     inner_x, inner_y = np.abs(x - 8) - (8 - CORNER), np.abs(y - 8) - (8 - CORNER)
     square = np.hypot(np.maximum(inner_x, 0), np.maximum(inner_y, 0)) <= CORNER
     round_x = (DOOR_RIGHT - DOOR_LEFT) / 2
