@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.capture.testpattern import contains_raw_background
+from app.capture.testpattern import CORRELATION, STRENGTH, detect
 from app.capture.testpattern import figure as figure_at
 from app.compose.card import card
 from app.compose.planes import to_bgr
@@ -20,6 +20,10 @@ Image = NDArray[np.uint8]
 
 LENGTH, FPS = 60, 15
 """Pictures of the background and their rate: it repeats after 4 seconds, longer than any gap between two frames."""
+
+RIM = 0.05
+"""The part of a frame where the raw wall may be seen with a real network, which errs along the edge of the artificial
+figure: 0.02 at most with `lite`; 0.77 of a raw frame (measured)."""
 
 BITS = 6
 TOLERANCE = 8.0
@@ -84,7 +88,7 @@ def check(frame: Image, width: int, height: int, *, figure: bool = True) -> int:
         AssertionError: size or colours are wrong, or the raw wall can be seen.
     """
     assert frame.shape == (height, width, 3)
-    assert not contains_raw_background(frame), "the raw wall is in the picture"
+    assert (seen := wall_seen(frame)) < RIM, f"the raw wall is in {seen:.0%} of the picture"
     number = number_of(frame)
     assert number < LENGTH
     difference = cv2.absdiff(frame, background(number, width, height))
@@ -93,6 +97,12 @@ def check(frame: Image, width: int, height: int, *, figure: bool = True) -> int:
     assert difference.mean() < TOLERANCE, f"differs from picture {number} by {difference.mean():.1f} on average"
     assert np.percentile(difference, 90) < 2 * TOLERANCE
     return number
+
+
+def wall_seen(frame: Image) -> float:
+    """The part of a frame in which the test pattern's raw wall can be seen."""
+    strength, correlation = detect(frame)
+    return float(((strength >= STRENGTH) & (correlation >= CORRELATION)).mean())
 
 
 def check_all(frames: list[Image], width: int, height: int, *, figure: bool = True) -> None:

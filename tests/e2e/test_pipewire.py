@@ -100,5 +100,5 @@ def test_the_camera_survives_the_death_of_pipewire(arguments: list[str], tmp_pat
     with av.open(str(recording)) as container:
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     # The other sink went on all the while.
-    assert len(frames) > 30
-    check_all(frames[:: len(frames) // 10], *SIZE)
+    assert len(frames) >= 10
+    check_all(frames, *SIZE)
