@@ -3,8 +3,8 @@
     python -m models.evaluation --data ../shared/data/dev --peers ../shared/weights lite selfie-landscape rvm
 
 MODEL is a name in the manifest, the path of an .onnx file with the same contract, or, where --peers names the folder
-with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider. With --time, they also run in
-turn on one frame, so that whatever else the machine does befalls all of them alike.
+with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider. With --time, the networks alone
+also run in turns, so that whatever else the machine does befalls all of them alike.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, astuple
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from models.segmenter import Segmenter
 TIMED_RUNS = 60
 
 
+def _own_file(name: str) -> Path:
+    return Path(name) if name.endswith(".onnx") else get_model(name).file("onnx").verify()
+
+
 def open_own(name: str) -> Matting:
     """Open one of our networks: a name in the manifest, or an .onnx file that keeps the contract of `lite`.
 
@@ -36,8 +41,7 @@ def open_own(name: str) -> Matting:
         ModelError: there is no such model.
     """
     model = get_model("lite" if name.endswith(".onnx") else name)
-    path = Path(name) if name.endswith(".onnx") else model.file("onnx").verify()
-    session = open_session(path, 1)
+    session = open_session(_own_file(name), 1)
     image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(model.output.shape, np.float32)
 
     def run() -> None:
@@ -55,15 +59,31 @@ def open_network(name: str, peers: Path | None) -> Matting:
     return open_peer(name, peers, 1)
 
 
-def time_networks(networks: dict[str, Matting]) -> dict[str, float]:
-    """Median milliseconds a frame of each, resizing of a frame of 640×360 included, taken in turns."""
-    frame = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
-    times: dict[str, list[float]] = {name: [] for name in networks}
+def _runner(name: str, peers: Path | None) -> Callable[[], object]:
+    """The network alone, on one picture of noise, without what goes before and after."""
+    if name in PEERS and peers:
+        session = open_session(peers / PEERS[name].file, 1)
+    elif name == RVM:
+        matting, frame = open_network(name, peers), np.zeros((288, 512, 3), np.uint8)
+        return lambda: matting(frame)
+    else:
+        session = open_session(_own_file(name), 1)
+    image = session.get_inputs()[0]
+    picture = np.random.default_rng(0).random([1, *image.shape[1:]], np.float32)
+    if "uint8" in image.type:
+        picture = (picture * 255).astype(np.uint8)
+    return lambda: session.run(None, {image.name: picture})
+
+
+def time_networks(names: list[str], peers: Path | None) -> dict[str, float]:
+    """Median milliseconds of each network by itself, taken in turns; RVM's with what goes before."""
+    runners = {name: _runner(name, peers) for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(TIMED_RUNS):
-        for name, matting in networks.items():
-            matting(frame)  # brings its own weights back into the caches
+        for name, run in runners.items():
+            run()  # brings its own weights back into the caches
             began = time.perf_counter()
-            matting(frame)
+            run()
             times[name].append(1e3 * (time.perf_counter() - began))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -86,19 +106,20 @@ def main() -> int:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     try:
-        networks = {name: open_network(name, args.peers) for name in args.models}
+        for name in args.models:
+            open_network(name, args.peers)
         clips = find_clips(args.data)
     except (ModelError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     result: dict[str, dict[str, Score]] = {}
-    for name in networks:
+    for name in args.models:
         clip_scores = {}
         for clip in tqdm(clips, desc=name, unit="clip", leave=False):
             # A fresh one for each clip: RVM remembers.
             clip_scores[clip.name] = score_clip(open_network(name, args.peers), clip)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
-    times = time_networks(networks) if args.time else {}
+    times = time_networks(args.models, args.peers) if args.time else {}
     if args.json:
         scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}
         print(json.dumps({"scores": scores, "milliseconds": times}, indent=1))
@@ -107,7 +128,7 @@ def main() -> int:
         print(f"{name:24}" + "".join(f"{title:>9}" for title in ("J", "F", "MAD", "dtSSD", "flicker")))
         print("\n".join(_line(clip, score) for clip, score in named.items()))
     for name, milliseconds in times.items():
-        print(f"{name:24}{milliseconds:9.2f} ms a frame, one thread")
+        print(f"{name:24}{milliseconds:9.2f} ms, one thread")
     return 0
 
 

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from models.training.pool import Sample
 
 Picture = NDArray[np.uint8]
-RECTANGULAR_KINDS = ("vt",)
+PLAIN = ("vt",)
 """Kinds on plain ground, of which nothing is learnt about rooms: always put on one."""
+STREET = ("ccp",)
+"""Kinds on the street, where the labels leave passers-by out, as nobody would on a webcam: mostly put on a room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chances:
     """How often what happens to a training picture: put on another room, a second person, nobody at all."""
 
-    other_room: float = 0.6
+    other_room: float = 0.5
+    room_for_street: float = 0.85
     second_person: float = 0.1
     nobody: float = 0.04
 
@@ -68,7 +71,7 @@ def place(rng: Generator, alpha: Picture, size: tuple[int, int]) -> NDArray[np.f
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
-    shown = rng.uniform(0.35, 1.0) if rng.random() < 0.85 else rng.uniform(0.15, 0.4)
+    shown = rng.uniform(0.28, 0.75) if rng.random() < 0.8 else rng.uniform(0.75, 1.0)
     head_room = rng.uniform(-0.08, 0.45) * height
     scale = max((height - head_room) / (shown * (bottom - top)), (height - head_room) / (bottom - top) * 1.02)
     scale = min(scale, 2.2 * width / max(1, right - left))
@@ -101,7 +104,13 @@ def crop(rng: Generator, picture: Picture, size: tuple[int, int], around: Pictur
     else:
         target = np.array([rng.uniform(0.3, 0.7) * picture.shape[1], rng.uniform(0.3, 0.7) * picture.shape[0]])
         spot = np.array([0.5 * width, 0.5 * height])
-    return np.column_stack([linear, spot - linear @ target])
+    shift = spot - linear @ target
+    # What lies beyond the picture's border would be its streaks: shift the border out of the frame.
+    corners = linear @ (np.array([[0, 1, 0, 1], [0, 0, 1, 1]]) * np.array([picture.shape[1::-1]]).T)
+    low, high = corners.min(1) + shift, corners.max(1) + shift
+    shift -= np.maximum(low, 0)
+    shift += np.maximum(np.array(size) - high, 0)
+    return np.column_stack([linear, shift])
 
 
 def light(rng: Generator, picture: Picture, strength: float) -> Picture:
@@ -172,7 +181,7 @@ class Composer:
         sample = self.people[index]
         if rng.random() < self.chances.nobody:
             frame, alpha = self._room(rng), np.zeros(self.size[::-1], np.uint8)
-        elif sample.kind in RECTANGULAR_KINDS or rng.random() < self.chances.other_room:
+        elif rng.random() < self._other_room(sample.kind):
             frame, alpha = self._composite(rng, sample)
         else:
             matrix = crop(rng, sample.picture, self.size, sample.alpha)
@@ -181,6 +190,11 @@ class Composer:
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
         return spoil(rng, light(rng, frame, 0.7)), alpha
+
+    def _other_room(self, kind: str) -> float:
+        if kind in PLAIN:
+            return 1.0
+        return self.chances.room_for_street if kind in STREET else self.chances.other_room
 
     def _room(self, rng: Generator) -> Picture:
         room = self.rooms[int(rng.integers(len(self.rooms)))].picture

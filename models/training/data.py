@@ -48,8 +48,9 @@ class _From(Sampler[int]):
 
 def split(people: list[Sample], dropped: frozenset[str]) -> tuple[list[Sample], list[Sample]]:
     """The pictures to train on and those held out; wrong ones in neither."""
-    good = [s for s in people if s.name not in dropped]
-    return [s for i, s in enumerate(good) if i % HELD_OUT], good[::HELD_OUT]
+    parts = [s for i, s in enumerate(people) if i % HELD_OUT], people[::HELD_OUT]
+    ours, others = ([s for s in part if s.name not in dropped] for part in parts)
+    return ours, others
 
 
 def loader(data: Composites, config: Config, first: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:

@@ -62,13 +62,13 @@ class Trainer:
         self.network.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, config.decay), lr=config.rate)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
 
     def save(self) -> None:
         """Write the checkpoint; a stop in the middle leaves the last one."""
         partial = self.folder / f"{CHECKPOINT}.partial"
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser")}
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, partial)
+        torch.save({**state, "step": self.step, "pictures": self.pictures, "seconds": self.seconds}, partial)
         partial.replace(self.folder / CHECKPOINT)
 
     def resume(self) -> None:
@@ -78,7 +78,7 @@ class Trainer:
             state = torch.load(path, map_location=self.device, weights_only=True)
             for name in ("network", "average", "optimiser"):
                 getattr(self, name).load_state_dict(state[name])
-            self.step, self.seconds = state["step"], state["seconds"]
+            self.step, self.pictures, self.seconds = state["step"], state["pictures"], state["seconds"]
 
     @property
     def progress(self) -> float:
@@ -98,6 +98,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.step += 1
+        self.pictures += len(picture)
         self._update_average()
         return loss.detach()
 
@@ -131,7 +132,7 @@ def train(trainer: Trainer, pool: Path, workers: int) -> None:
     ours, others = split(people, config.dropped)
     print(f"{len(ours)} pictures of people, {len(others)} held out, {len(rooms)} rooms, from step {trainer.step}")
     held_out = Composites(others, rooms, config)
-    batches = iter(loader(Composites(ours, rooms, config), config, trainer.step * config.batch, workers))
+    batches = iter(loader(Composites(ours, rooms, config), config, trainer.pictures, workers))
     forward = torch.compile(trainer.network) if trainer.device.type == "cuda" else trainer.network
     log = RunLog(trainer.folder, trainer.step)
     trainer.network.train()
