@@ -10,14 +10,31 @@ from typing import Any
 import av
 import pytest
 from browser import chromium
-from conftest import SIZE
 from desktop import Desktop, wait_for
 from gstreamer import GStreamer
-from scene import Image, bgr_of, check_all
+from scene import Image, bgr_of, check_all, write_background
 
 pytestmark = pytest.mark.e2e
 
 THROUGH_THE_PORTAL = "--enable-features=WebRtcPipeWireCamera"
+
+
+SIZE = (640, 480)
+"""Small, so that a busy machine without a graphics card keeps up."""
+
+
+@pytest.fixture(scope="module")
+def desktop() -> Iterator[Desktop]:
+    with Desktop() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video whose pictures tell their numbers."""
+    path = tmp_path_factory.mktemp("background") / "numbers.mkv"
+    write_background(path, *SIZE)
+    return path
 
 
 @pytest.fixture
