@@ -7,11 +7,12 @@ import tracemalloc
 import zlib
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from app.capture import EndOfSource
+from app.capture import BrokenFrame, EndOfSource
 from app.capture.file import FolderSource, ImageSource, VideoFileSource, natural
 from app.capture.image import read_image
 from app.frame import Image
@@ -96,6 +97,42 @@ class TestVideo:
                 count += 1
         assert 1 <= count < 5
 
+    @pytest.mark.parametrize(("turn", "clockwise"), [(90, cv2.ROTATE_90_CLOCKWISE), (180, cv2.ROTATE_180)])
+    def test_rotation_metadata_is_respected(self, tmp_path: Path, turn: int, clockwise: int) -> None:
+        """A telephone held upright stores its pictures lying, and how to turn them."""
+        path = tmp_path / "phone.mp4"
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+        frame = np.zeros((48, 64, 3), np.uint8)
+        frame[:24, :32] = 220
+        for _ in range(3):
+            writer.write(frame)
+        writer.release()
+        data = bytearray(path.read_bytes())
+        # The matrix of the track header: 16.16 fixed point, after 40 bytes (version 0); then width and height.
+        matrix = data.index(b"tkhd") + 4 + 40
+        cos, sin = {90: (0, 1), 180: (-1, 0)}[turn]
+        one = 1 << 16
+        struct.pack_into(">9i", data, matrix, cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
+        path.write_bytes(data)
+        source = VideoFileSource(path)
+        seen = source.read()
+        source.close()
+        expected = cv2.rotate(frame, clockwise)
+        assert seen.shape == expected.shape
+        assert np.abs(seen.astype(int) - expected).mean() < 8
+
+    def test_tiny_and_odd_videos(self, tmp_path: Path) -> None:
+        for width, height in ((1, 1), (2, 2), (321, 181)):
+            path = tmp_path / f"{width}.mkv"
+            with av.open(str(path), "w") as film:
+                stream = film.add_stream("ffv1", rate=25)
+                stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(picture(width, height), format="bgr24")))
+                film.mux(stream.encode())
+            source = VideoFileSource(path)
+            assert source.read().shape == (height, width, 3)
+            source.close()
+
     def test_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="There is no video"):
             VideoFileSource(tmp_path / "none.mp4")
@@ -152,14 +189,15 @@ class TestImage:
         assert peak < 1 << 20
         assert "smaller" in error.value.problem.cure
 
-    def test_20000_pixel_jpeg_is_decoded_reduced(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("max_side", "longest"), [(1920, 1920), (8192, 5000)])
+    def test_20000_pixel_jpeg_is_decoded_reduced(self, tmp_path: Path, max_side: int, longest: int) -> None:
         # The header says 20000 × 20000 over a small picture's data: what is missing stays grey.
         data = bytearray(save(tmp_path / "a.jpg", picture(64, 64)).read_bytes())
         frame = data.index(b"\xff\xc0")
         data[frame + 5 : frame + 9] = struct.pack(">HH", 20000, 20000)
         path = tmp_path / "huge.jpg"
         path.write_bytes(data)
-        assert max(read_image(path, max_side=1920).shape) == 1920
+        assert max(read_image(path, max_side).shape) == longest
 
     @pytest.mark.parametrize(
         ("name", "data", "text"),
@@ -225,10 +263,27 @@ class TestFolder:
         save(tmp_path / "3.png", np.full((4, 6, 3), 3, np.uint8))
         source = FolderSource(tmp_path, fps=30, loop=True)
         source.read()
-        with pytest.raises(SourceError, match=r"2\.png"):
+        with pytest.raises(BrokenFrame, match=r"2\.png"):
             source.read()
         assert source.read()[0, 0, 0] == 3
         assert source.read()[0, 0, 0] == 1
+
+    def test_a_folder_of_broken_pictures_fails(self, tmp_path: Path) -> None:
+        for name in ("1.png", "2.png"):
+            (tmp_path / name).write_bytes(b"broken")
+        source = FolderSource(tmp_path, fps=30, loop=True)
+        with pytest.raises(BrokenFrame, match=r"1\.png"):
+            source.read()
+        with pytest.raises(SourceError, match="None of the pictures") as error:
+            source.read()
+        assert not isinstance(error.value, BrokenFrame)
+
+    def test_sizes_may_differ(self, tmp_path: Path) -> None:
+        sizes = [(64, 48), (101, 77), (1, 1), (7, 400)]
+        for n, size in enumerate(sizes):
+            save(tmp_path / f"{n}.png", picture(*size))
+        source = FolderSource(tmp_path, fps=30)
+        assert [source.read().shape[1::-1] for _ in sizes] == sizes
 
     def test_empty_and_missing_folders(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="no picture in"):

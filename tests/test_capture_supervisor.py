@@ -225,6 +225,23 @@ def test_unknown_source_lists_the_choices() -> None:
     assert all(kind in error.value.problem.cure for kind in KINDS)
 
 
+@pytest.mark.parametrize("spec", ["holiday.mp4", "./pictures", "~/none.png", "C:\\\\clips\\\\a"])
+def test_a_path_that_leads_nowhere_is_taken_for_a_path(spec: str) -> None:
+    with pytest.raises(SourceError, match="There is no file or folder") as error:
+        open_source(spec, **SIZE)
+    assert error.value.problem.cure == "Check the path."
+
+
+def test_a_broken_picture_of_a_folder_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for n in (1, 3):
+        assert cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((4, 6, 3), n, np.uint8))
+    (tmp_path / "2.png").write_bytes(b"broken")
+    source = supervise(str(tmp_path), **SIZE, realtime=False)
+    images = [int(captured.image[0, 0, 0]) for captured in islice(source.frames(Event()), 5)]
+    assert images == [1, 3, 1, 3, 1]
+    assert "2.png" in caplog.text
+
+
 def test_pattern_has_the_wanted_size() -> None:
     assert open_source("pattern", **SIZE).read().shape == (48, 64, 3)
 
@@ -240,7 +257,7 @@ def test_paths_become_video_picture_or_folder(tmp_path: Path) -> None:
 
 def test_camera_by_path_tells_what_is_wrong_with_it() -> None:
     for spec in ("/dev/video77", "camera:/dev/video77"):
-        with pytest.raises(SourceError, match=r"/dev/video77\) is not there"):
+        with pytest.raises(SourceError, match=r"^/dev/video77 is not there"):
             open_source(spec, **SIZE)
 
 

@@ -5,7 +5,8 @@ The contract, for whoever writes the next source:
 - The constructor opens the device or file and raises `SourceError` with the cure when it cannot. It may take seconds.
 - `read` returns the next frame, uint8 BGR (H, W, 3), any size, contiguous; the array is the caller's until the next
   `read`. It blocks until there is one, at most about two seconds, then raises `SourceError` (the device stalled or
-  went away). It raises `EndOfSource` when there will be no more frames; a source that loops never does.
+  went away). It raises `EndOfSource` when there will be no more frames; a source that loops never does. It raises
+  `BrokenFrame` when only this frame is lost and the next `read` goes on with the one after it.
 - `fps` is the rate it delivers at, in frames a second, 0 where it does not know. A source that is not `live`
   (files, images, the test pattern) returns as fast as it can: whoever reads it keeps the pace.
 - All calls come from one thread, except that `close` is called once and afterwards nothing else is.
@@ -16,10 +17,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.frame import Image
+from app.problems import SourceError
 
 
 class EndOfSource(Exception):
     """The source has no more frames, which is no error."""
+
+
+class BrokenFrame(SourceError):
+    """One frame cannot be read; the source is well otherwise."""
 
 
 class Source(Protocol):

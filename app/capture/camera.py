@@ -160,7 +160,7 @@ def _refuse_impossible(camera: CameraInfo) -> None:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except PermissionError as error:
         raise SourceError(
-            f"{camera.name} ({camera.id}) may not be opened by this user.",
+            f"{_called(camera.id, camera.name)} may not be opened by this user.",
             "Join the group `video` (sudo usermod -aG video $USER), then log out and in again.",
         ) from error
     except OSError as error:
@@ -177,7 +177,7 @@ def _refuse_impossible(camera: CameraInfo) -> None:
             "Choose the real camera; see `greenroom devices`.",
         )
     if not node.captures:
-        raise SourceError(f"{camera.name} ({camera.id}) delivers no video.", "Choose one of `greenroom devices`.")
+        raise SourceError(f"{_called(camera.id, camera.name)} delivers no video.", "Choose one of `greenroom devices`.")
 
 
 def why_silent(camera_id: str, name: str) -> SourceError:
@@ -188,7 +188,7 @@ def why_silent(camera_id: str, name: str) -> SourceError:
         users = [f"{comm} (process {pid})" for pid, comm in v4l2.holders(Path(camera_id)) if pid != os.getpid()]
         who = " and ".join(users) or "another program"
         return SourceError(
-            f"{name} ({camera_id}) is in use by {who}.",
+            f"{_called(camera_id, name)} is in use by {who}.",
             "Close the camera there, and choose Greenroom as the camera there instead.",
         )
     if camera_id.isdigit():
@@ -196,11 +196,18 @@ def why_silent(camera_id: str, name: str) -> SourceError:
             f"{name} delivers no picture.",
             "Close other programs that use it, allow cameras in the system's privacy settings, or plug it in again.",
         )
-    return SourceError(f"{name} ({camera_id}) stopped delivering frames.", "Wait, or unplug it and plug it in again.")
+    return SourceError(
+        f"{_called(camera_id, name)} stopped delivering frames.", "Wait, or unplug it and plug it in again."
+    )
 
 
 def _missing(camera_id: str, name: str) -> SourceError:
-    return SourceError(f"{name} ({camera_id}) is not there.", "Plug it in; it is used again by itself.")
+    return SourceError(f"{_called(camera_id, name)} is not there.", "Plug it in; it is used again by itself.")
+
+
+def _called(camera_id: str, name: str) -> str:
+    """A camera's name with its device; the name alone where a device is all that is known of it."""
+    return name if camera_id == name else f"{name} ({camera_id})"
 
 
 def _busy(camera_id: str) -> bool:

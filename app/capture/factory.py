@@ -112,5 +112,7 @@ def _open(spec: str, wish: Wish) -> Source:
         return _camera(spec, wish)
     if spec and Path(spec).expanduser().exists():
         return _file(spec, wish)
+    if Path(spec).suffix or "/" in spec or "\\" in spec:
+        raise SourceError(f"There is no file or folder {spec}.", "Check the path.")
     choices = "; ".join(f"{name}: {text}" for name, (_, text) in KINDS.items())
     raise SourceError(f"There is no source {spec!r}.", f"Choose one of these, or the path of a file. {choices}.")

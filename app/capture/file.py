@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import cv2
 
-from app.capture import EndOfSource
+from app.capture import BrokenFrame, EndOfSource
 from app.capture.image import SUFFIXES, bgr, read_image
 from app.frame import Image
 from app.problems import SourceError
+
+# FFmpeg would write each damaged picture of a video to the terminal; 8 is "fatal". Read when OpenCV first uses it.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")
 
 _MOST_FPS = 240.0
 """Files that claim a higher rate (some say 1000 or 90000, their clock) are played at the wanted one instead."""
@@ -122,7 +126,7 @@ class FolderSource:
         paths: the pictures in the order they are read.
 
     Raises:
-        SourceError: no such folder, or no picture in it; from `read`, one of them is broken.
+        SourceError: no such folder, or no picture in it.
     """
 
     live = False
@@ -133,6 +137,7 @@ class FolderSource:
         self.fps = fps
         self._loop = loop
         self._next = 0
+        self._broken = 0  # how many in a row
         try:
             self.paths = sorted(
                 (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()),
@@ -148,7 +153,8 @@ class FolderSource:
 
         Raises:
             EndOfSource: the last was read, and it does not loop.
-            SourceError: this picture cannot be read; the next `read` goes on with the one after it.
+            BrokenFrame: this picture cannot be read; the next `read` goes on with the one after it.
+            SourceError: none of the pictures can be read.
         """
         if self._next >= len(self.paths):
             if not self._loop:
@@ -156,7 +162,15 @@ class FolderSource:
             self._next = 0
         path = self.paths[self._next]
         self._next += 1
-        return read_image(path)
+        try:
+            image = read_image(path)
+        except SourceError as error:
+            self._broken += 1
+            if self._broken < len(self.paths):
+                raise BrokenFrame(error.problem.message, error.problem.cure) from error
+            raise SourceError(f"None of the pictures in {self.name} can be read.", str(error)) from error
+        self._broken = 0
+        return image
 
     def close(self) -> None:
         """Nothing to close."""

@@ -20,6 +20,9 @@ _MOST_PIXELS = 40_000_000
 _MOST_BYTES = 512 << 20
 """A file larger than this is no picture of `_MOST_PIXELS`, even uncompressed with 16 bits a channel."""
 
+# OpenCV writes warnings of its own to the terminal (3) for whatever it cannot open, which is told with the cure anyway.
+cv2.utils.logging.setLogLevel(2)
+
 _TRANSPARENT = 255
 """Transparent parts are laid over white, as picture viewers do."""
 
@@ -36,8 +39,7 @@ def read_image(path: Path | str, max_side: int = 8192) -> Image:
     path = Path(path)
     header = _header(path)
     factor = _reduction(header, max_side)
-    pixels = header.width * header.height // factor**2
-    if pixels > _MOST_PIXELS:
+    if _pixels(header, factor) > _MOST_PIXELS:
         raise SourceError(
             f"{path.name} is too large: {header.width} × {header.height} pixels.",
             f"Save it smaller, at most {max_side} pixels a side and {_MOST_PIXELS // 10**6} million pixels.",
@@ -76,12 +78,17 @@ def _header(path: Path) -> Header:
 
 
 def _reduction(header: Header, max_side: int) -> int:
-    """The divisor (1, 2, 4 or 8) to decode with: the largest that leaves at least `max_side` pixels."""
+    """The divisor (1, 2, 4 or 8) to decode with: the largest that leaves `max_side` pixels, or what memory needs."""
     if not header.reducible:
         return 1
     longest = max(header.width, header.height)
-    fitting = [n for n in (2, 4, 8) if longest // n >= max_side]
-    return max(fitting, default=1)
+    sharp = max((n for n in (1, 2, 4, 8) if longest // n >= max_side), default=1)
+    return next((n for n in (1, 2, 4, 8) if n >= sharp and _pixels(header, n) <= _MOST_PIXELS), 8)
+
+
+def _pixels(header: Header, factor: int) -> int:
+    """How many pixels are decoded with this divisor."""
+    return (header.width // factor) * (header.height // factor)
 
 
 def _decode(path: Path, header: Header, factor: int) -> Image:

@@ -9,7 +9,7 @@ from contextlib import closing
 from threading import Event
 from typing import Literal, NamedTuple
 
-from app.capture import EndOfSource, Source
+from app.capture import BrokenFrame, EndOfSource, Source
 from app.frame import Image
 from app.problems import Problem, SourceError
 
@@ -113,7 +113,11 @@ class SupervisedSource:
         paced = self._realtime and not source.live
         due = self._now()
         while not stop.is_set():
-            image = source.read()
+            try:
+                image = source.read()
+            except BrokenFrame as error:  # opening the source anew would bring it here again, and never further
+                log.warning("%s", error)
+                continue
             if paced:
                 # Deadlines are counted from the first, so that rounding and slow frames do not add up to a drift.
                 if self._now() - due > LATE:
