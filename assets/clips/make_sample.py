@@ -80,8 +80,8 @@ class Film:
 def main() -> None:
     here = Path(__file__).parent
     room = study(WIDTH, HEIGHT, _SAMPLES)
-    clip = Film(here / "sample.mp4", "yuv420p", 25, movflags="faststart")
-    matte = Film(here / "sample-alpha.mp4", "gray", 22)
+    clip = Film(here / "sample.mp4", "yuv420p", 19, movflags="faststart")
+    matte = Film(here / "sample-alpha.mp4", "gray", 14)
     for image, alpha in frames(Person(*cut_out()), room):
         clip.add(image)
         matte.add(alpha)
