@@ -66,7 +66,7 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
         handle.seek(1000)
         handle.write(b"changed")
     changed = type(file)(file.format, file.precision, copy, file.sha256)
-    with pytest.raises(ModelError, match="not the file the manifest names.*reinstall"):
+    with pytest.raises(ModelError, match=r"not the file the manifest names.*reinstall"):
         changed.verify()
 
 
@@ -101,10 +101,10 @@ def test_an_unknown_precision_names_those_there_are(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_manifest_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ModelError, match="cannot be read as a model manifest.*Reinstall"):
+    with pytest.raises(ModelError, match=r"cannot be read as a model manifest.*Reinstall"):
         read_manifest(write(tmp_path, text))
 
 
 def test_an_unknown_model_names_those_there_are() -> None:
-    with pytest.raises(ModelError, match="no model 'nobody'; choose one of: .*lite"):
+    with pytest.raises(ModelError, match=r"no model 'nobody'; choose one of: .*lite"):
         get_model("nobody")

@@ -21,11 +21,14 @@ def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
     return (1 - (both + FEW_PIXELS) / (either + FEW_PIXELS)).mean()
 
 
+def _highest(x: Tensor) -> Tensor:
+    """The maximum over RIM × RIM pixels, by rows and then by columns: at once it took a seventh of a step's time."""
+    return F.max_pool2d(F.max_pool2d(x, (1, RIM), 1, (0, RIM // 2)), (RIM, 1), 1, (RIM // 2, 0))
+
+
 def cross_entropy(logits: Tensor, truth: Tensor, edge: float) -> Tensor:
     """Binary cross-entropy, weighing 1 + `edge` along the outline."""
-    high = F.max_pool2d(truth, RIM, 1, RIM // 2)
-    low = -F.max_pool2d(-truth, RIM, 1, RIM // 2)
-    weight = 1 + edge * (high - low)
+    weight = 1 + edge * (_highest(truth) + _highest(-truth))
     return (F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight).sum() / weight.sum()
 
 
