@@ -102,12 +102,12 @@ class Desktop:
         self.stop("wireplumber", signal.SIGKILL)
         self.stop("pipewire", signal.SIGKILL)
 
-    def greenroom(self, *arguments: str) -> str:
+    def greenroom(self, *arguments: str, project: Path = ROOT) -> str:
         """Start `greenroom run` and wait until its camera is there; returns the name it has here."""
         self._starts += 1
         name = f"greenroom{self._starts}"
         run = [sys.executable, "-m", "app", "run", "--defaults", "--sink", "pipewire", *arguments]
-        process = self.start(name, *run)
+        process = self.start(name, *run, folder=project)
         wait_for("the camera", lambda: self.camera() or process.poll() is not None)
         assert process.poll() is None, self.log(name)
         return name
@@ -129,13 +129,13 @@ class Desktop:
             return []
         return [o for o in found if o["type"] == f"PipeWire:Interface:{kind}" and o.get("info")]
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *command: str, folder: Path = ROOT) -> subprocess.Popen[bytes]:
         """Start a program in its own process group; its output goes to `log`."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
                 env=self.env,
-                cwd=ROOT,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -166,6 +166,17 @@ class Desktop:
         call = ["gdbus", *arguments]
         done = subprocess.run(call, env=self.env, capture_output=True, check=False, timeout=PATIENCE, text=True)
         return done.stdout
+
+
+def without_network(folder: Path) -> Path:
+    """This project with the files of its networks missing, so that the effect covers the whole picture for certain.
+
+    What a network makes of an artificial wall is chance: some take it for hair.
+    """
+    for package in ("app", "assets", "backends"):
+        (folder / package).symlink_to(ROOT / package)
+    shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    return folder
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:

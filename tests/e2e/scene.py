@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.capture.testpattern import CORRELATION, STRENGTH, detect
-from app.capture.testpattern import figure as figure_at
+from app.capture.testpattern import contains_raw_background
 from app.compose.card import card
 from app.compose.planes import to_bgr
 
@@ -20,10 +19,6 @@ Image = NDArray[np.uint8]
 
 LENGTH, FPS = 60, 15
 """Pictures of the background and their rate: it repeats after 4 seconds, longer than any gap between two frames."""
-
-RIM = 0.05
-"""The part of a frame where the raw wall may be seen with a real network, which errs along the edge of the artificial
-figure: 0.02 at most with `lite`; 0.77 of a raw frame (measured)."""
 
 BITS = 6
 TOLERANCE = 8.0
@@ -70,42 +65,23 @@ def number_of(frame: Image) -> int:
     return number
 
 
-@cache
-def never_covered(width: int, height: int) -> NDArray[np.bool_]:
-    """Where the test pattern's figure never is, with room for soft edges: the background must be seen there."""
-    # Sway and nod repeat after 600 frames; a step of 5 moves the figure by less than the margin.
-    covered = np.maximum.reduce([figure_at(n, width, height) for n in range(0, 600, 5)])
-    return np.asarray(cv2.dilate(covered, np.ones((33, 33), np.uint8)) == 0)
-
-
-def check(frame: Image, width: int, height: int, *, figure: bool = True) -> int:
-    """Check a frame of the test pattern before this background; returns the background's number.
-
-    Args:
-        figure: whether a person may hide a part of the background.
+def check(frame: Image, width: int, height: int) -> int:
+    """Check a frame that shows this background and nothing else; returns the background's number.
 
     Raises:
         AssertionError: size or colours are wrong, or the raw wall can be seen.
     """
     assert frame.shape == (height, width, 3)
-    assert (seen := wall_seen(frame)) < RIM, f"the raw wall is in {seen:.0%} of the picture"
+    assert width < 320 or not contains_raw_background(frame), "the raw wall is in the picture"
     number = number_of(frame)
     assert number < LENGTH
     difference = cv2.absdiff(frame, background(number, width, height))
-    if figure:
-        difference = difference[never_covered(width, height)]
     assert difference.mean() < TOLERANCE, f"differs from picture {number} by {difference.mean():.1f} on average"
-    assert np.percentile(difference, 90) < 2 * TOLERANCE
+    assert np.percentile(difference, 95) < 2 * TOLERANCE, "a part is not of this picture"
     return number
 
 
-def wall_seen(frame: Image) -> float:
-    """The part of a frame in which the test pattern's raw wall can be seen."""
-    strength, correlation = detect(frame)
-    return float(((strength >= STRENGTH) & (correlation >= CORRELATION)).mean())
-
-
-def check_all(frames: list[Image], width: int, height: int, *, figure: bool = True) -> None:
+def check_all(frames: list[Image], width: int, height: int) -> None:
     """Check every frame, and that the background moves forward through them.
 
     The card may be among them: it is what is shown until the first picture, and whenever a busy machine comes to a
@@ -116,7 +92,7 @@ def check_all(frames: list[Image], width: int, height: int, *, figure: bool = Tr
     """
     pictures = [frame for frame in frames if not is_card(frame)]
     assert len(pictures) * 2 >= len(frames), f"{len(frames) - len(pictures)} of {len(frames)} frames are the card"
-    numbers = [check(frame, width, height, figure=figure) for frame in pictures]
+    numbers = [check(frame, width, height) for frame in pictures]
     steps = [(later - earlier) % LENGTH for earlier, later in itertools.pairwise(numbers)]
     # The camera shows 30 pictures a second, the background has 15: every other step stands still.
     assert sum(step > 0 for step in steps) * 3 >= len(steps), f"it stands still: {numbers}"

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 from browser import chromium
-from desktop import Desktop, wait_for
+from desktop import Desktop, wait_for, without_network
 from gstreamer import GStreamer
 from scene import Image, bgr_of, check_all, write_background
 
@@ -37,6 +37,11 @@ def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return without_network(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture
 def arguments(background: Path) -> list[str]:
     video = ["--effect", "video", "--video", str(background)]
@@ -44,9 +49,9 @@ def arguments(background: Path) -> list[str]:
 
 
 @pytest.fixture
-def greenroom(desktop: Desktop, arguments: list[str]) -> Iterator[str]:
+def greenroom(desktop: Desktop, project: Path, arguments: list[str]) -> Iterator[str]:
     """The name of a running `greenroom run`, ended as a user ends it."""
-    name = desktop.greenroom(*arguments)
+    name = desktop.greenroom(*arguments, project=project)
     yield name
     assert desktop.stop(name, signal.SIGTERM) == 0, desktop.log(name)
     assert "Traceback" not in desktop.log(name)
@@ -90,23 +95,23 @@ def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:
         check_all(third.frames(10), *SIZE)
 
 
-def test_a_killed_producer_comes_back_under_its_name(desktop: Desktop, arguments: list[str]) -> None:
-    name = desktop.greenroom(*arguments)
+def test_a_killed_producer_comes_back_under_its_name(desktop: Desktop, project: Path, arguments: list[str]) -> None:
+    name = desktop.greenroom(*arguments, project=project)
     with gstreamer(desktop) as reader:
         check_all(reader.frames(10), *SIZE)
         desktop.stop(name, signal.SIGKILL)
         wait_for("the dead camera's end", lambda: desktop.camera() is None)
-    name = desktop.greenroom(*arguments)
+    name = desktop.greenroom(*arguments, project=project)
     with gstreamer(desktop) as reader:
         check_all(reader.frames(10), *SIZE)
     check_all(page(desktop, frames=3)[0], *SIZE)
     assert desktop.stop(name) == 0, desktop.log(name)
 
 
-def test_the_camera_survives_the_death_of_pipewire(arguments: list[str], tmp_path: Path) -> None:
+def test_the_camera_survives_the_death_of_pipewire(project: Path, arguments: list[str], tmp_path: Path) -> None:
     recording = tmp_path / "meanwhile.mkv"
     with Desktop() as own:
-        name = own.greenroom(*arguments, "--sink", str(recording))
+        name = own.greenroom(*arguments, "--sink", str(recording), project=project)
         own.stop_pipewire()
         wait_for("the problem with its cure", lambda: "systemctl --user restart pipewire" in own.log(name))
         own.start_pipewire()

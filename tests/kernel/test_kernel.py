@@ -86,7 +86,7 @@ def test_a_reader_sees_the_background_and_nothing_of_the_camera(guest: Guest) ->
     assert guest.found["covered"]["exit"] == 0
     frames = guest.frames("covered", FULL)
     assert len(frames) == 8
-    check_all(frames, *FULL, figure=False)
+    check_all(frames, *FULL)
 
 
 def test_a_page_sees_the_same(guest: Guest) -> None:
@@ -94,7 +94,7 @@ def test_a_page_sees_the_same(guest: Guest) -> None:
     assert "error" not in page, page["error"]
     assert page["facts"]["label"] == "Greenroom"
     assert [tuple(size) for size in page["sizes"]] == [FULL] * 4
-    check_all(guest.page(), *FULL, figure=False)
+    check_all(guest.page(), *FULL)
 
 
 def test_the_device_is_offered_to_callers_only_while_greenroom_writes(guest: Guest) -> None:
@@ -114,7 +114,7 @@ def test_the_size_changes_between_runs(guest: Guest) -> None:
     assert "Width/Height      : 320/240" in guest.found["smaller"]["format"]
     frames = guest.frames("smaller", HALF)
     assert len(frames) == 6
-    check_all(frames, *HALF, figure=False)
+    check_all(frames, *HALF)
 
 
 def test_a_reader_that_stays_keeps_its_size_and_gets_the_pictures_of_another(guest: Guest) -> None:
@@ -123,4 +123,4 @@ def test_a_reader_that_stays_keeps_its_size_and_gets_the_pictures_of_another(gue
     frames = guest.frames("staying", HALF)
     after = frames[staying["before"] // (HALF[0] * HALF[1] * 3 // 2) + 1 :]
     assert len(after) >= 7
-    check_all(after, *HALF, figure=False)
+    check_all(after, *HALF)
