@@ -23,24 +23,28 @@ $(VENV)/.ready: pyproject.toml $(LOCK) packaging/setup.sh
 	bash packaging/setup.sh $(VENV) $(LOCK)
 	touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready tests/apt-packages.sh
-	bash packaging/system.sh $$(bash tests/apt-packages.sh)
+# What the browsers and the desktop of `tests/e2e`, or the emulated machine of `tests/kernel`, need from the system.
+$(VENV)/.ready-%: $(VENV)/.ready tests/%/apt-packages.txt
+	bash packaging/system.sh $$(grep -v '^#' tests/$*/apt-packages.txt)
 	touch $@
 
-test: $(VENV)/.ready-test lint check unit
+test: lint check unit e2e
 
-lint: $(VENV)/.ready-test
+lint: $(VENV)/.ready
 	$(BIN)/ruff check app backends models assets docs tests
 	$(BIN)/ruff format --check app backends models assets docs tests
 
-check: $(VENV)/.ready-test
+check: $(VENV)/.ready
 	$(BIN)/mypy
 
-unit: $(VENV)/.ready-test
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+unit: $(VENV)/.ready
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not e2e and not kernel"
 
-test-kernel: $(VENV)/.ready-test
-	$(BIN)/python -m pytest -m kernel tests/kernel
+e2e: $(VENV)/.ready-e2e
+	$(BIN)/python -m pytest tests/e2e
+
+test-kernel: $(VENV)/.ready-kernel
+	$(BIN)/python -m pytest tests/kernel
 
 bench: setup
 	$(BIN)/greenroom bench
