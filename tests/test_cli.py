@@ -93,7 +93,7 @@ def test_matte_of_a_video_is_numbered_and_finds_the_person(
     run_json(capsys, "matte", str(short_clip), str(tmp_path), "--backend", "onnxruntime")
     paths = sorted(tmp_path.glob("*.png"))
     assert [path.name for path in paths] == [f"{n:06d}.png" for n in range(12)]
-    with av.open(str(asset("clips/sample-alpha.mkv"))) as container:
+    with av.open(str(asset("clips/sample-alpha.mp4"))) as container:
         exact = next(container.decode(video=0)).reformat(640, 360).to_ndarray(format="gray")
     found = cv2.imread(str(paths[0]), cv2.IMREAD_GRAYSCALE)
     overlap = ((exact > 127) & (found > 127)).sum() / ((exact > 127) | (found > 127)).sum()
