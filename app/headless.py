@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from app.capture.factory import open_source
+from app.compose.effects import build_effect
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
@@ -34,9 +35,10 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     A file that only goes to files is converted: every frame, as fast as it goes. Everything else runs in real time.
 
     Raises:
-        GreenroomError: the source cannot be opened, or a conversion failed.
+        GreenroomError: the source cannot be opened, the effect cannot be built, or a conversion failed.
     """
     width, height = settings.dimensions
+    build_effect(settings)  # a window goes on with blur and says so; here nobody may be looking
     # Opened once to fail early and clearly: in real time a missing camera is waited for, a missing file is an error.
     source = _open_or_wait(settings)
     convert = source == "file" and all(is_file(spec) for spec in settings.sinks)

@@ -126,6 +126,7 @@ def test_bench_measures_what_it_is_asked_for(tmp_path: Path, capsys: pytest.Capt
         (["run", "--source", "pattern", "--size", "1281x720"], "even numbers"),
         (["run", "--source", "pattern", "--effect", "none"], "--show-room"),
         (["run", "--source", "{clip}", "--sink", "/proc/nowhere/out.mp4"], "nowhere"),
+        (["run", "--source", "{clip}", "--effect", "image", "--image", "bookcase"], "bookcase.*bookshelf"),
         (["run", "--source", "{clip}", "--sink", "out.xyz"], "mp4"),
         (["matte", "{clip}", "/proc/nowhere"], "nowhere"),
         (["matte", "gone.mp4", "out"], r"gone\.mp4"),

@@ -92,10 +92,13 @@ def lay_out(image: Image, width: int, height: int, fit: str) -> Image:
 
 
 def _image(settings: Settings) -> Effect:
+    choice = f"Choose a file, or one of: {', '.join(bundled())} (--image)."
     if not settings.image:
-        raise EffectError("No background picture is chosen.", "Choose one, e.g. --image followed by a file.")
+        raise EffectError("No background picture is chosen.", choice)
     known = bundled().get(settings.image)
     path = known.path if known else Path(settings.image).expanduser()
+    if not path.is_file():
+        raise EffectError(f"There is no background picture {settings.image}.", choice)
     width, height = settings.dimensions
     return Still(lay_out(read_image(path, max_side=2 * max(width, height)), width, height, settings.fit))
 
