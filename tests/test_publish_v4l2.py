@@ -187,12 +187,18 @@ def test_the_device_labelled_greenroom_is_taken_first(kernel: Kernel, tmp_path: 
     for name in cards:
         (tmp_path / name).touch()
 
+    taken: set[str] = set()
+
     def ioctl(handle: int, request: int, data: Any) -> int:
-        kernel.card = cards[Path(f"/proc/self/fd/{handle}").resolve().name]
+        name = Path(f"/proc/self/fd/{handle}").resolve().name
+        kernel.card, kernel.caps = cards[name], CAPTURE if name in taken else OUTPUT
         return kernel(handle, request, data)
 
     v4l2_ioctl.fcntl.ioctl = ioctl  # the fixture's patch is undone by itself
     assert find_loopback(dev=tmp_path) == str(tmp_path / "video10")
+    taken.add("video10")
+    assert find_loopback(dev=tmp_path) == str(tmp_path / "video11"), "one that another program writes to comes last"
+    taken.clear()
     cards["video10"] = cards["video11"] = b"Third"
     assert find_loopback(dev=tmp_path) == str(tmp_path / "video2")
     assert list(states(dev=tmp_path)) == [str(tmp_path / name) for name in ("video2", "video10", "video11")]

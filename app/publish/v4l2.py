@@ -26,7 +26,8 @@ def find_loopback(device: str = "auto", *, dev: Path = Path("/dev")) -> str:
     """The path of the loopback device to write to.
 
     Args:
-        device: a path, or "auto": a device labelled "Greenroom" if there is one, else the first.
+        device: a path, or "auto": one that nobody writes to if there is one, of those one that is labelled "Greenroom",
+            of those the first.
         dev: the folder of the device files.
 
     Raises:
@@ -44,7 +45,8 @@ def find_loopback(device: str = "auto", *, dev: Path = Path("/dev")) -> str:
             continue
         else:
             if capability.driver.decode() == DRIVER:
-                found.append((capability.label != LABEL, _number(node), str(node)))
+                free = capability.in_force & v4l2_ioctl.CAP_VIDEO_OUTPUT
+                found.append((not free, capability.label != LABEL, _number(node), str(node)))
     if found:
         return min(found)[-1]
     if forbidden:

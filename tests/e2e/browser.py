@@ -120,6 +120,7 @@ _CHROMIUM = [
     "chromium-headless-shell",
     "--no-sandbox",  # root has none
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers give it 64 MB
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",

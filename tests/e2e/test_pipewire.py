@@ -10,9 +10,10 @@ from typing import Any
 import av
 import pytest
 from browser import chromium
+from clip import Composite
 from desktop import Desktop, wait_for, without_network
 from gstreamer import GStreamer
-from scene import Image, bgr_of, check_all, write_background
+from scene import Image, bgr_of, check_all, is_card, write_background
 
 pytestmark = pytest.mark.e2e
 
@@ -58,15 +59,15 @@ def greenroom(desktop: Desktop, project: Path, arguments: list[str]) -> Iterator
     wait_for("the camera's end", lambda: desktop.camera() is None)
 
 
-def gstreamer(desktop: Desktop) -> GStreamer:
+def gstreamer(desktop: Desktop, size: tuple[int, int] = SIZE) -> GStreamer:
     camera = desktop.camera()
     assert camera is not None
-    return GStreamer(desktop.env, camera, SIZE)
+    return GStreamer(desktop.env, camera, size)
 
 
-def page(desktop: Desktop, frames: int) -> tuple[list[Image], dict[str, Any]]:
+def page(desktop: Desktop, frames: int, size: tuple[int, int] = SIZE) -> tuple[list[Image], dict[str, Any]]:
     """Frames that a page shows, BGR, and what the browser says of the camera."""
-    seen = chromium(desktop.env, THROUGH_THE_PORTAL, frames=frames, size=SIZE)
+    seen = chromium(desktop.env, THROUGH_THE_PORTAL, frames=frames, size=size)
     return [bgr_of(frame) for frame in seen.frames], seen.facts
 
 
@@ -81,6 +82,23 @@ def test_a_page_shows_the_composite(desktop: Desktop, greenroom: str) -> None:
     assert facts["label"] == "Greenroom"
     assert (facts["settings"]["width"], facts["settings"]["height"]) == SIZE
     check_all(frames, *SIZE)
+
+
+def test_the_person_of_the_clip_is_seen_before_the_effect(desktop: Desktop) -> None:
+    size = (640, 360)
+    composite = Composite(size, colour=(192, 96, 32))
+    look = ["--source", "clip", "--size", f"{size[0]}x{size[1]}", "--effect", "colour", "--colour", "#2060c0"]
+    name = desktop.greenroom(*look)
+    with gstreamer(desktop, size) as reader:
+
+        def person_is_there() -> bool:
+            frame = reader.frames(1)[0]
+            return not composite.is_covered(frame) and not is_card(frame)
+
+        wait_for("the network", person_is_there)
+        composite.check_all(reader.frames(20))
+    composite.check_all(page(desktop, 8, size)[0])
+    assert desktop.stop(name) == 0, desktop.log(name)
 
 
 def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:

@@ -7,7 +7,6 @@ minutes on two cores, and half a minute more the first time.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -56,9 +55,6 @@ class Guest:
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> Guest:
     out = tmp_path_factory.mktemp("guest")
-    packages = (Path(__file__).parent / "packages.txt").read_text().splitlines()
-    wanted = [line for line in packages if not line.startswith("#")]
-    subprocess.run(["bash", ROOT / "packaging" / "system.sh", *wanted], check=True)
     write_background(out / "numbers.mkv", *FULL)
     job = f"{ROOT}/.venv/bin/python tests/kernel/guest.py {ROOT} /run/out/numbers.mkv 2>&1"
     console = build().run(job, out, LIMIT)
