@@ -109,6 +109,12 @@ def test_a_new_window_begins_as_the_last_one_ended(stage: Stage, qtbot: QtBot) -
     assert second.call.chips["Zoom"].isChecked() and "Select a camera" in second.call.hint.text()
 
 
+def test_a_bundled_picture_is_marked_once_it_is_offered(stage: Stage, qtbot: QtBot) -> None:
+    window = stage.open(Settings().replace(source="pattern", effect="image", image="city"), ready=False)
+    qtbot.waitUntil(lambda: "city" in window.effects._pictures, timeout=PATIENCE)
+    assert window.effects.picture("city").isChecked() and not window.effects.blur.isChecked()
+
+
 def test_a_broken_geometry_gives_the_first_size(stage: Stage) -> None:
     for geometry in ("", "rubbish", "AAAA;advanced;Zoom", ";;", "????;?;?"):
         window = stage.open(Settings().replace(geometry=geometry), ready=False)

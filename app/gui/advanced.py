@@ -138,8 +138,8 @@ class Advanced(Fold):
         self.header.show_summary(f"{timings['total'].p50:.0f} ms" if "total" in timings else "")
         self.timings.show_timings(timings, settings.fps)
         if status is not None:
-            counts = f"{status.captured} captured, {status.published} published, {status.dropped} dropped"
-            self.counts.setText(counts)
+            counts = f"{status.captured} captured, {status.published} published, {status.dropped} dropped."
+            self.counts.setText(f"{status.segmenter_name}. {counts}" if status.segmenter_name else counts)
 
     def _changed(self, name: str, value: Any) -> None:
         self.chosen.emit({name: value})

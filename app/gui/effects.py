@@ -74,6 +74,7 @@ class Effects(QWidget):
         """Offer these bundled pictures, beside the user's own."""
         self._bundled = backgrounds
         self._arrange()
+        self.show_settings(self._settings)
 
     def tiles(self) -> list[Tile]:
         """All tiles in their order."""
@@ -238,7 +239,7 @@ class Options(QWidget):
     def _colour_row(self) -> QWidget:
         row = QWidget()
         layout = QHBoxLayout(row)
-        layout.setContentsMargins(-4, 0, 0, 0)  # a swatch's margin, where its ring is
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID // 2)
         self.swatches = [self._swatch(colour) for colour in SWATCHES]
         for swatch in self.swatches:

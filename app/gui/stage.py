@@ -99,10 +99,11 @@ class Stage(QWidget):
     def arrange(self) -> None:
         """Give the picture all the width that leaves the cards their height."""
         gap, width, height = GRID + GRID // 2, self.width(), self.height()
-        below = min(self._cards.needed(width), round(height * MOST_BELOW))
+        needed = self._cards.needed(width)
+        below = min(needed, round(height * MOST_BELOW))
         tall = max(LEAST_PICTURE, min(height - below - gap, round(width / self._preview.aspect)))
         self._preview.setGeometry(0, 0, width, tall)
-        self._below.setGeometry(0, tall + gap, width, height - tall - gap)
+        self._below.setGeometry(0, tall + gap, width, min(needed, height - tall - gap))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         self.arrange()

@@ -21,10 +21,10 @@ from app.gui.controls import Keyboard
 from app.gui.icons import paint_icon
 from app.gui.theme import Colours, colours
 
-THUMBNAIL = QSize(104, 62)
+THUMBNAIL = QSize(104, 56)
 """A thumbnail in logical pixels: three of them and their gaps fill the panel, in about the camera's aspect."""
 
-TITLE_HEIGHT = 24
+TITLE_HEIGHT = 22
 
 
 class Tile(Keyboard, QAbstractButton):
@@ -82,7 +82,7 @@ class Tile(Keyboard, QAbstractButton):
         font.setBold(self.isChecked())
         painter.setFont(font)
         painter.setPen(QColor(theme.text if self.isChecked() else theme.muted))
-        room = QRectF(0, box.bottom() + 3, self.width(), TITLE_HEIGHT - 3)
+        room = QRectF(0, box.bottom() + 2, self.width(), TITLE_HEIGHT - 2)
         text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, int(room.width()))
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, text)
 

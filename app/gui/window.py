@@ -142,7 +142,7 @@ class Window(QWidget):
         panel = QWidget()
         column = QVBoxLayout(panel)
         column.setContentsMargins(0, 0, GRID + GRID // 2, 2 * GRID)
-        column.setSpacing(2 * GRID)
+        column.setSpacing(GRID + GRID // 2)
         for title, part in (("", self.camera), ("Background", self.effects)):
             frame, inside = card()
             if title:
@@ -162,7 +162,7 @@ class Window(QWidget):
         body.setContentsMargins(2 * GRID, 2 * GRID, GRID // 2, 0)
         body.setSpacing(2 * GRID)
         left = QVBoxLayout()
-        left.setSpacing(2 * GRID)
+        left.setSpacing(GRID + GRID // 2)
         left.setContentsMargins(0, 0, 0, 2 * GRID)
         left.addWidget(self.alarm)
         left.addWidget(self.stage, 1)

@@ -114,7 +114,7 @@ def is_grave(problem: Problem) -> bool:
 
 
 _COMMAND = re.compile(
-    r"(?:\b(?:sudo|git|systemctl) |(?<=`)greenroom )(?:\$\([^)]*\)|[^,;`)])+?(?=[,;`)]|\.(?:\s|$)|$| [A-Z])"
+    r"(?:\b(?:sudo|git|systemctl|ffmpeg) |(?<=`)greenroom )(?:\$\([^)]*\)|[^,;`)])+?(?=[,;`)]|\.(?:\s|$)|$| [A-Z])"
 )
 """A command inside a sentence: from its first word to the punctuation that ends it, or the next sentence."""
 
@@ -184,7 +184,14 @@ def status_line(settings: Settings, status: Status | None, *, broken: bool = Fal
         return Line("danger", "Live without an effect: others see your room.")
     if status.protected:
         return _covered(status)
-    return Line("good", f"Live: {status.source_name or 'camera'}, {EFFECTS[settings.effect]}")
+    return Line("good", f"Live: {_source_name(settings, status)}, {EFFECTS[settings.effect]}")
+
+
+def _source_name(settings: Settings, status: Status) -> str:
+    """What the source is called; the bundled clip, which `auto` takes where there is no camera, by no file's name."""
+    if settings.source in ("auto", "clip") and status.source_name == "sample.mp4":
+        return "sample clip"
+    return status.source_name or "camera"
 
 
 def _covered(status: Status) -> Line:
@@ -202,8 +209,6 @@ def details_line(status: Status | None) -> str:
     parts = [f"{status.fps:.0f} frames a second"] if status.fps else []
     if "total" in status.timings:
         parts.append(f"{status.timings['total'].p50:.0f} ms from camera to call")
-    if status.segmenter_name:
-        parts.append(status.segmenter_name)
     return "  ·  ".join(parts)
 
 
