@@ -23,6 +23,7 @@ from models.architectures.segmenter import Deployed, Segmenter
 from models.evaluation.peers import open_session
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
+from models.training.figure import paint_person
 from models.training.train import CHECKPOINT
 
 AGREE = 1e-3
@@ -93,8 +94,7 @@ def main() -> None:
     config = read_config(args.config)
     name = args.name or config.name
     module = deployed(config, args.runs / config.name / CHECKPOINT)
-    picture = np.random.default_rng(0).integers(0, 256, (1, config.height, config.width, 3), np.uint8)
-    picture[0, 40:] //= 3  # so that not all of it is noise of one strength
+    picture = paint_person(config.width, config.height, 0)[0][None]
     with torch.no_grad():
         expected = module(torch.from_numpy(picture)).numpy()
     args.weights.mkdir(parents=True, exist_ok=True)

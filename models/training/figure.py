@@ -1,0 +1,31 @@
+"""A painted person: a picture on which every segmenter has something to say, for checks that have no photograph."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def paint_person(width: int, height: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Paint a head and shoulders before a colourful wall, with a camera's noise.
+
+    Returns:
+        uint8 BGR (height, width, 3), and where the person is, (height, width).
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / height
+    waves = [np.sin(x * rng.uniform(2, 30) + rng.uniform(0, 6)) * np.cos(y * rng.uniform(2, 30)) for _ in range(3)]
+    picture = 120 + 60 * np.stack(waves, -1)
+    across = x - width / height * rng.uniform(0.4, 0.6)
+    body = (across / 0.42) ** 2 + ((y - 1.11) / 0.52) ** 2 < 1
+    neck = (np.abs(across) < 0.083) & (y > 0.45) & (y < 0.7)
+    head = (across / 0.167) ** 2 + ((y - 0.36) / 0.222) ** 2 < 1
+    hair = ((across / 0.194) ** 2 + ((y - 0.29) / 0.236) ** 2 < 1) & (y < 0.32)
+    eyes = ((np.abs(across) - 0.063) / 0.028) ** 2 + ((y - 0.35) / 0.017) ** 2 < 1
+    mouth = (np.abs(across) < 0.056) & (np.abs(y - 0.47) < 0.014)
+    colours = (rng.uniform(30, 200, 3), (130, 160, 215), (25, 35, 50), (40, 40, 50), (90, 80, 180))
+    for part, colour in zip((body, neck | head, hair, eyes, mouth), colours, strict=True):
+        picture[part] = colour
+    picture = cv2.GaussianBlur(picture, (0, 0), height / 144) + rng.normal(0, 4, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8), body | neck | head | hair
