@@ -19,6 +19,9 @@ from assets.clips.person import FPS, FRAMES, HEIGHT, WIDTH, Person, wave
 from assets.clips.room import study
 from assets.painting import Floats, Picture, encoded, floats, to_bytes
 
+_SMPTE_170M, _LIMITED = 6, 1
+"""Numbers of ITU-T H.273 and of FFmpeg's `AVColorRange`."""
+
 _SAMPLES = 6
 """Paths of light a pixel of the room: with its noise removed, more change nothing that can be seen."""
 
@@ -59,18 +62,25 @@ def _expose(picture: Floats, rng: np.random.Generator) -> Picture:
 
 
 class Film:
-    """An H.264 file."""
+    """An H.264 file, BT.601 in limited range as cameras give it."""
 
-    def __init__(self, path: Path, pixels: str, crf: int, **options: str) -> None:
+    def __init__(self, path: Path, crf: int, **options: str) -> None:
         self._file = av.open(str(path), "w")
         self._stream = self._file.add_stream("libx264", rate=Fraction(FPS))
-        self._stream.width, self._stream.height, self._stream.pix_fmt = WIDTH, HEIGHT, pixels
+        self._stream.width, self._stream.height, self._stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        coder = self._stream.codec_context
+        coder.colorspace = coder.color_primaries = coder.color_trc = _SMPTE_170M
+        coder.color_range = _LIMITED
         # One thread, so that the same frames always make the same file.
         self._stream.options = {"crf": str(crf), "preset": "slow", "threads": "1", **options}
 
     def add(self, image: Picture) -> None:
-        frame = av.VideoFrame.from_ndarray(image, format="bgr24" if image.ndim == 3 else "gray")
-        self._file.mux(self._stream.encode(frame))
+        """Add a picture, BGR (HEIGHT, WIDTH, 3) or gray (HEIGHT, WIDTH)."""
+        if image.ndim == 2:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        # OpenCV's conversion rounds; FFmpeg's, which PyAV would use, makes everything two levels darker.
+        i420 = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
 
     def close(self) -> None:
         self._file.mux(self._stream.encode())
@@ -80,8 +90,8 @@ class Film:
 def main() -> None:
     here = Path(__file__).parent
     room = study(WIDTH, HEIGHT, _SAMPLES)
-    clip = Film(here / "sample.mp4", "yuv420p", 19, movflags="faststart")
-    matte = Film(here / "sample-alpha.mp4", "gray", 14)
+    clip = Film(here / "sample.mp4", 18, movflags="faststart")
+    matte = Film(here / "sample-alpha.mp4", 13)
     for image, alpha in frames(Person(*cut_out()), room):
         clip.add(image)
         matte.add(alpha)
