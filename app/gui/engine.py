@@ -26,7 +26,7 @@ STATUS_PERIOD = 0.25
 RETRY_SECONDS = 3.0
 """Pause before a pipeline that broke is made again: what is missing may have been put back meanwhile."""
 
-CLOSE_SECONDS = 1.5
+CLOSE_SECONDS = 1.2
 """How long the window's end waits for the pipeline's: closing is felt as at once up to about two seconds, saving
 included; a camera driver that takes longer is left to the end of the process."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -380,7 +381,9 @@ def run(settings: Settings, problems: list[Problem]) -> int:
     window.start()
     window.show()
     status = qt.exec()
-    if not window.closed_in_time:
-        # A driver or a runtime does not let go. All is saved; ending the process is all that can still be done.
+    if not window.closed_in_time or threading.active_count() > 1:
+        # A driver does not let go, or a runtime is still loading or measuring: native code that goes on while Python
+        # takes itself apart ends in a crash. All is closed and saved, so the process simply ends here.
+        sys.stdout.flush()
         os._exit(status)
     return status
