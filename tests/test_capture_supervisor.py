@@ -242,6 +242,14 @@ def test_a_broken_picture_of_a_folder_is_left_out_and_told(tmp_path: Path, caplo
     assert "2.png" in caplog.text
 
 
+def test_large_pictures_are_shrunk_where_they_must_come_in_time_only(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((300, 640, 3), np.uint8))
+    for spec in (str(tmp_path / "a.png"), str(tmp_path)):
+        shrunk = next(supervise(spec, **SIZE).frames(Event())).image
+        assert shrunk.shape == (60, 128, 3)
+        assert open_source(spec, **SIZE).read().shape == (300, 640, 3)
+
+
 def test_pattern_has_the_wanted_size() -> None:
     assert open_source("pattern", **SIZE).read().shape == (48, 64, 3)
 

@@ -11,7 +11,7 @@ from app.capture import Source
 from app.capture.camera import CameraSource
 from app.capture.devices import CameraInfo, find_camera, list_cameras
 from app.capture.file import FolderSource, ImageSource, VideoFileSource
-from app.capture.image import SUFFIXES
+from app.capture.image import MAX_SIDE, SUFFIXES
 from app.capture.supervisor import SupervisedSource
 from app.capture.testpattern import TestPattern
 from app.problems import SourceError
@@ -22,12 +22,16 @@ CLIP = "clips/sample.mp4"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted of a source besides where it comes from: pixels, frames a second, begin again at the end."""
+    """What is wanted of a source besides where it comes from: pixels, frames a second, begin again at the end.
+
+    `max_side` bounds the pictures of files: they are shrunk to it as they are read.
+    """
 
     width: int
     height: int
     fps: float
     loop: bool
+    max_side: int = MAX_SIDE
 
 
 def _camera(which: str, wish: Wish) -> Source:
@@ -52,9 +56,9 @@ def _pattern(_: str, wish: Wish) -> Source:
 def _file(path: str, wish: Wish) -> Source:
     file = Path(path).expanduser()
     if file.is_dir():
-        return FolderSource(file, fps=wish.fps, loop=wish.loop)
+        return FolderSource(file, fps=wish.fps, loop=wish.loop, max_side=wish.max_side)
     if file.suffix.lower() in SUFFIXES:
-        return ImageSource(file, fps=wish.fps, loop=wish.loop)
+        return ImageSource(file, fps=wish.fps, loop=wish.loop, max_side=wish.max_side)
     return VideoFileSource(file, loop=wish.loop)
 
 
@@ -93,13 +97,17 @@ def settle(spec: str) -> str:
 
 
 def supervise(spec: str, *, width: int, height: int, fps: float, loop: bool, realtime: bool = True) -> SupervisedSource:
-    """A source that is kept alive. It is opened where its frames are asked for, not here, so this never fails."""
+    """A source that is kept alive. It is opened where its frames are asked for, not here, so this never fails.
+
+    Large pictures are shrunk to twice what is wanted, or scaling them would take longer than a frame has time.
+    """
     definite: list[str] = []
+    wish = Wish(width, height, fps, loop, max_side=2 * max(width, height))
 
     def reopen() -> Source:
         if not definite or definite[0] == "camera":
             definite[:] = [settle(spec)]
-        return open_source(definite[0], width=width, height=height, fps=fps, loop=loop)
+        return _open(definite[0], wish)
 
     return SupervisedSource(reopen, name=spec, fps=fps, realtime=realtime)
 

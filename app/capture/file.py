@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from app.capture import BrokenFrame, EndOfSource
-from app.capture.image import SUFFIXES, bgr, read_image
+from app.capture.image import MAX_SIDE, SUFFIXES, bgr, read_image
 from app.frame import Image
 from app.problems import SourceError
 
@@ -90,7 +90,7 @@ class VideoFileSource:
 
 
 class ImageSource:
-    """One picture, for ever (`loop`) or once; `fps` is the wanted one.
+    """One picture, for ever (`loop`) or once, no side longer than `max_side`; `fps` is the wanted one.
 
     Raises:
         SourceError: it cannot be read.
@@ -98,10 +98,10 @@ class ImageSource:
 
     live = False
 
-    def __init__(self, path: Path | str, *, fps: float, loop: bool = True) -> None:
+    def __init__(self, path: Path | str, *, fps: float, loop: bool = True, max_side: int = MAX_SIDE) -> None:
         self.name = Path(path).name
         self.fps = fps
-        self._image = read_image(path)
+        self._image = read_image(path, max_side)
         self._left = float("inf") if loop else 1.0
 
     def read(self) -> Image:
@@ -131,11 +131,12 @@ class FolderSource:
 
     live = False
 
-    def __init__(self, folder: Path | str, *, fps: float, loop: bool = False) -> None:
+    def __init__(self, folder: Path | str, *, fps: float, loop: bool = False, max_side: int = MAX_SIDE) -> None:
         folder = Path(folder)
         self.name = folder.name
         self.fps = fps
         self._loop = loop
+        self._max_side = max_side
         self._next = 0
         self._broken = 0  # how many in a row
         try:
@@ -163,7 +164,7 @@ class FolderSource:
         path = self.paths[self._next]
         self._next += 1
         try:
-            image = read_image(path)
+            image = read_image(path, self._max_side)
         except SourceError as error:
             self._broken += 1
             if self._broken < len(self.paths):

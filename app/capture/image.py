@@ -14,6 +14,9 @@ from app.problems import SourceError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
+MAX_SIDE = 8192
+"""Pixels; what graphics hardware and video codecs take at most."""
+
 _MOST_PIXELS = 40_000_000
 """Decoded at most, 120 MB: more than an 8K screen (33 million), less than what stops a small laptop."""
 
@@ -27,7 +30,7 @@ _TRANSPARENT = 255
 """Transparent parts are laid over white, as picture viewers do."""
 
 
-def read_image(path: Path | str, max_side: int = 8192) -> Image:
+def read_image(path: Path | str, max_side: int = MAX_SIDE) -> Image:
     """Read a picture as uint8 BGR (H, W, 3), turned as its EXIF says, no side longer than `max_side` pixels.
 
     Gray and 16-bit pictures are converted, transparent parts become white. The header is read first: what is too
