@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 def frame_and_alpha() -> tuple[Picture, Picture]:
     """The clip's first frame, uint8 BGR (720, 1280, 3), and its exact alpha, uint8 (720, 1280)."""
     pictures = []
-    for name, form in (("clips/sample.mp4", "bgr24"), ("clips/sample-alpha.mkv", "gray")):
+    for name, form in (("clips/sample.mp4", "bgr24"), ("clips/sample-alpha.mp4", "gray")):
         with av.open(str(asset(name))) as container:
             pictures.append(next(container.decode(video=0)).to_ndarray(format=form))
     return pictures[0], pictures[1]
