@@ -15,7 +15,7 @@ import pytest
 
 from app.compose.backgrounds import bundled
 from assets import asset
-from assets.backgrounds import lights, rooms, studio
+from assets.backgrounds import lights, studio
 from assets.backgrounds.make_backgrounds import MAKERS, SIZE
 from assets.clips.person import FPS, FRAMES, HEIGHT, WIDTH, Person
 from assets.icons import make_icons
@@ -177,7 +177,7 @@ class TestTools:
         assert (seen < 0.02) == shadow
 
     def test_tracing_twice_gives_the_same_picture(self) -> None:
-        scene = rooms.Scene()
+        scene = Scene()
         scene.add(shape("ball", (0, 0, 0), (1, 1, 1), np.float32([0.8, 0.2, 0.2])))
         scene.lights.append(Light(*(np.float32(v) for v in ([0, 3, 2], [1, 0, 0], [0, 0, 1], [5, 5, 5]))))
         camera = Camera((0, 0, 3), (0, 0, 0), 40)

@@ -41,7 +41,7 @@ class Person:
         shut = max(_lid(frame, 52), _lid(frame, 141))
         layers = with_lids(self._layers, shut) if shut > 0 else self._layers
         warped = cv2.remap(layers, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        # Enlarged nearly twice, the portrait is softer than a camera's picture: give back some of its edges.
+        # Enlarged twice, the portrait is softer than a camera's picture: give back some of its edges.
         soft = cv2.GaussianBlur(warped[..., :3], (0, 0), 1.8)
         alpha = np.clip(warped[..., 3], 0, 1)
         colour = np.clip(warped[..., :3] + 0.55 * (warped[..., :3] - soft), 0, alpha[..., None])
