@@ -247,6 +247,19 @@ def test_stalled_camera(node: Path) -> None:
         camera.read()
 
 
+def test_torn_frames_are_passed_over_but_a_time_out_is_believed(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = [None, cv2.error("torn JPEG"), None]
+    camera = source(node, FakeCapture(frame(1), *torn, frame(2), *torn, frame(3)))
+    assert [camera.read()[0, 0, 0] for _ in range(3)] == [1, 2, 3]
+    camera = source(node, slow := FakeCapture(frame(1), None, frame(2)))
+    camera.read()
+    clock = iter((0.0, 2.0))
+    monkeypatch.setattr("app.capture.camera.time.monotonic", lambda: next(clock))
+    with pytest.raises(SourceError, match="stopped delivering"):
+        camera.read()
+    assert len(slow.images) == 1, "asked only once"
+
+
 def test_unplugged_camera(node: Path) -> None:
     camera = source(node, FakeCapture(frame(1)))
     camera.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,13 @@ the driver has none while OpenCV decodes, and cameras then drop to half their ra
 
 _FIRST_FRAME_TRIES = 3
 """Some cameras take over two seconds (one time-out) from streaming on to the first frame, e.g. after suspend."""
+
+_TORN = 5
+"""Frames in a row that may fail at once before the camera is given up: cameras on a long cable or a full bus send torn
+JPEGs now and then, and opening the camera anew takes about a second."""
+
+_AT_ONCE = 1.0
+"""Seconds: a failure that took longer is a time-out (two seconds), after which nothing is to be hoped for."""
 
 _RAW = ("NV12", "YUYV", "UYVY", "YU12")
 """Uncompressed formats OpenCV converts, cheapest first; MJPG costs about 4 ms more a 720p frame."""
@@ -79,10 +87,13 @@ class CameraSource:
         if self._first is not None:
             frame, self._first = self._first, None
             return frame
-        image = self._grab()
-        if image is None:
-            raise why_silent(self._id, self.name)
-        return image
+        for _ in range(_TORN):
+            asked = time.monotonic()
+            if (image := self._grab()) is not None:
+                return image
+            if time.monotonic() - asked > _AT_ONCE:
+                break
+        raise why_silent(self._id, self.name)
 
     def close(self) -> None:
         """Give the camera back."""
