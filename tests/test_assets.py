@@ -15,7 +15,7 @@ import pytest
 
 from app.compose.backgrounds import bundled
 from assets import asset
-from assets.backgrounds import lights, studio
+from assets.backgrounds import garden, lights, studio
 from assets.backgrounds.make_backgrounds import MAKERS, SIZE
 from assets.clips.person import FPS, FRAMES, HEIGHT, WIDTH, Person
 from assets.icons import make_icons
@@ -52,7 +52,9 @@ class TestBackgrounds:
         assert picture.std() > 8, "an empty picture is none"
         assert path.stat().st_size <= 250_000
 
-    @pytest.mark.parametrize("maker", [studio.canvas, studio.plaster, studio.paper, lights.city, lights.evening])
+    @pytest.mark.parametrize(
+        "maker", [studio.canvas, studio.plaster, studio.paper, garden.leaves, lights.city, lights.evening]
+    )
     def test_painting_twice_gives_the_same_picture(self, maker) -> None:
         first = maker(96, 54)
         assert first.shape == (54, 96, 3) and first.dtype == np.uint8

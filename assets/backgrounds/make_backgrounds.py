@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from assets.backgrounds import lights, rooms, studio
+from assets.backgrounds import garden, lights, rooms, studio
 from assets.painting import Picture
 
 Maker = Callable[[int, int], Picture]
@@ -19,6 +19,7 @@ MAKERS: dict[str, Maker] = {
     "canvas": studio.canvas,
     "plaster": studio.plaster,
     "paper": studio.paper,
+    "leaves": garden.leaves,
     "city": lights.city,
     "evening": lights.evening,
 }
