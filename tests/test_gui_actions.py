@@ -188,7 +188,9 @@ def test_ones_own_picture_is_kept_offered_and_removed(
     window.close()
     again = stage.open(settings_file.load()[0])
     assert again.effects.picture(str(kept)).isChecked()
-    again.effects.remove_picture(kept)
+    again.activateWindow()
+    again.effects.picture(str(kept)).setFocus()
+    QTest.keyClick(again.effects.picture(str(kept)), Qt.Key.Key_Delete)
     assert not kept.exists() and again.settings.effect == "blur" and again.settings.image == ""
     assert str(kept) not in again.effects._pictures
 

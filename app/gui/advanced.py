@@ -35,6 +35,7 @@ class Timings(QWidget):
         self._timings: dict[str, Timing] = {}
         self._budget = 1000 / 30
         self.setAccessibleName("Milliseconds of each stage")
+        self.setToolTip("Half of the last 300 frames were faster than the median, 95 of 100 than the right figure.")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_timings(self, timings: dict[str, Timing], fps: int) -> None:
@@ -62,7 +63,7 @@ class Timings(QWidget):
                 painter.setPen(QColor(tint))
                 painter.drawText(QRectF(x, y, width, 20), side | Qt.AlignmentFlag.AlignVCenter, text)
 
-        write(0, ("Milliseconds", "median", "slowest 5 %"[:7]), (theme.muted,) * 3)
+        write(0, ("Milliseconds", "median", "95 %"), (theme.muted,) * 3)
         for row, (stage, title) in enumerate(STAGES.items()):
             y = 22 + row * ROW
             timing = self._timings.get(stage)

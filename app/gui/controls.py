@@ -168,7 +168,7 @@ class Switch(Keyboard, QCheckBox):
         self.setChecked(value)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 64, 32)
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 64, 28)
 
     def hitButton(self, pos: Any) -> bool:  # noqa: N802
         return bool(self.rect().contains(pos))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.compose.backgrounds import Background, bundled
@@ -54,7 +54,7 @@ class Effects(QWidget):
         self.add = self._tile("add", "Add picture", "Put a picture of your own behind you.")
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(GRID)
-        self._grid.setVerticalSpacing(GRID // 2)
+        self._grid.setVerticalSpacing(GRID // 4)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self.options = Options()
         self.options.chosen.connect(self.chosen)
@@ -126,7 +126,9 @@ class Effects(QWidget):
         tile = Tile("image", title, f"Put “{title}” behind you.")
         tile.clicked.connect(lambda: self.chosen.emit({"effect": "image", "image": name, "show_room": False}))
         if path.parent == library.folder():
-            tile.setToolTip(f"Put “{title}” behind you. Right-click to remove it.")
+            tile.setToolTip(f"Put “{title}” behind you. Right-click, or press Delete, to remove it.")
+            delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), tile, lambda: self.remove_picture(path))
+            delete.setContext(Qt.ShortcutContext.WidgetShortcut)
             tile.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             tile.customContextMenuRequested.connect(lambda at: self._menu(tile, path, at))
         self._jobs.run(lambda: library.thumbnail(path, _DRAWN), tile.show_thumbnail, self._unreadable)

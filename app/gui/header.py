@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup, QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.gui.controls import Keyboard, focus_ring, label, tool_button
@@ -11,27 +12,21 @@ from app.gui.icons import icon
 from app.gui.theme import GRID, colours
 from app.gui.wording import choice_label
 from app.settings import Settings
+from assets import asset
 
 HEIGHT = 60
 
 
 class Logo(QWidget):
-    """A person in a green room, drawn so that it is sharp at every scale."""
+    """The program's icon, drawn so that it is sharp at every scale."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._drawing = QSvgRenderer(str(asset("icons/greenroom.svg")), self)
         self.setFixedSize(32, 32)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        theme, painter = colours(self.palette()), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.accent))
-        painter.drawRoundedRect(QRectF(0, 0, 32, 32), 9, 9)
-        painter.setBrush(QColor(theme.on_accent))
-        painter.drawEllipse(QPointF(16, 12), 5, 5)
-        painter.setClipRect(QRectF(0, 0, 32, 27))
-        painter.drawEllipse(QPointF(16, 27.5), 9, 8.5)
+        self._drawing.render(QPainter(self), QRectF(self.rect()))
 
 
 class OnAir(Keyboard, QAbstractButton):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QFont, QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication
 
@@ -57,13 +58,13 @@ class Shot:
 
 
 SHOTS = (
-    Shot("wide-light", (1280, 800), {"theme": "light"}),
+    Shot("wide-light", (1280, 800), {"theme": "light", "effect": "image", "image": "living"}),
     Shot("wide-dark", (1280, 800), {"theme": "dark", "effect": "image", "image": "city"}),
     Shot("narrow-light", (900, 600), {"theme": "light", "effect": "image", "image": "bookshelf"}),
     Shot("narrow-dark", (900, 600), {"theme": "dark"}),
-    Shot("large-light", (1600, 1000), {"theme": "light", "effect": "image", "image": "plaster"}, advanced=True),
+    Shot("large-light", (1600, 1000), {"theme": "light", "effect": "colour", "colour": "#e8e4dc"}, advanced=True),
     Shot("large-dark", (1600, 1000), {"theme": "dark", "effect": "colour", "colour": "#1f2933"}, advanced=True),
-    Shot("problem-light", (1280, 800), {"theme": "light", "on_air": True}, connected=False),
+    Shot("problem-light", (1280, 800), {"theme": "light"}, connected=False),
     Shot("room-dark", (1280, 800), {"theme": "dark", "effect": "none", "show_room": True}),
 )
 
@@ -95,7 +96,8 @@ def _take(shot: Shot, path: Path, source: str) -> tuple[Path, float]:
         _wait(lambda: window.status is not None and (not window.status.protected))
         settled = window.status.published + SETTLED if window.status else SETTLED
         _wait(lambda: window.status is not None and window.status.published > settled)
-        _save(window.grab().toImage(), path)
+        picture = window.preview.picture_rect().toRect().translated(window.preview.mapTo(window, QPoint()))
+        _save(window.grab().toImage(), picture, path)
     finally:
         window.close()
     return path, first
@@ -124,15 +126,17 @@ def _missing(spec: str, width: int, height: int, fps: float) -> Sink:
     raise SinkError("There is no v4l2loopback device.", f"Load the module: {LOAD}")
 
 
-def _save(image: QImage, path: Path) -> None:
-    """Write a PNG of at most `LARGEST` bytes: values are rounded as coarsely as that takes, which packs better."""
+def _save(image: QImage, picture: QRect, path: Path) -> None:
+    """Write a PNG of at most `LARGEST` bytes: the preview is rounded as coarsely as that takes, which packs better."""
     image = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    exact = rows[:, : 3 * image.width()].astype(np.uint16)
+    rows = np.frombuffer(image.bits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    left, width = 3 * picture.left(), 3 * picture.width()
+    preview = rows[picture.top() : picture.bottom() + 1, left : left + width]
+    exact = preview.astype(np.float32) / 255
     for step in range(1, COARSEST + 1):
-        rounded = np.ascontiguousarray(np.minimum((exact + step // 2) // step * step, 255).astype(np.uint8))
-        packed = QImage(rounded.data, image.width(), image.height(), 3 * image.width(), QImage.Format.Format_RGB888)
-        packed.save(str(path), quality=0)  # which packs most
+        levels = np.float32(255 // step)  # black and white stay what they are
+        preview[:] = np.rint(np.rint(exact * levels) * (255 / levels))
+        image.save(str(path), quality=0)  # which packs most
         if path.stat().st_size <= LARGEST:
             return
     raise SystemExit(f"{path} is larger than {LARGEST // 1024} KiB even so.")

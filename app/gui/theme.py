@@ -181,8 +181,7 @@ QPushButton[look="small"]:focus { border-color: ${accent}; }
 QPushButton[look="chip"] { padding: 3px 12px; border-radius: 14px; border: 1px solid ${border}; background: transparent;
     color: ${muted}; }
 QPushButton[look="chip"]:hover { background: ${hover}; color: ${text}; }
-QPushButton[look="chip"]:checked { background: ${accent_soft}; color: ${accent}; border-color: ${accent_soft};
-    font-weight: 600; }
+QPushButton[look="chip"]:checked { background: ${accent_soft}; color: ${accent}; border-color: ${accent_soft}; }
 QPushButton[look="chip"]:focus { border-color: ${accent}; }
 QPushButton[look="danger"] { background: transparent; color: ${danger}; border: 1px solid ${danger}; }
 QPushButton[look="danger"]:hover { background: ${danger_soft}; }
@@ -196,6 +195,8 @@ QToolButton::menu-indicator { image: none; }
 QComboBox QAbstractItemView { background: ${surface}; color: ${text}; border: 1px solid ${border}; outline: none;
     padding: 4px; selection-background-color: ${accent_soft}; selection-color: ${text}; }
 QComboBox QAbstractItemView::item { min-height: 30px; padding: 0 8px; border-radius: 6px; }
+QComboBox QAbstractItemView::item:selected, QComboBox QAbstractItemView::item:hover { background: ${accent_soft};
+    color: ${text}; }
 QMenu { background: ${surface}; color: ${text}; border: 1px solid ${border}; padding: 4px; }
 QMenu::item { padding: 6px 24px 6px 12px; border-radius: 6px; }
 QMenu::item:selected { background: ${accent_soft}; }

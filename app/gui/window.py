@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
+    QIcon,
     QKeyEvent,
     QKeySequence,
     QShortcut,
@@ -45,6 +46,7 @@ from app.gui.wording import badge, details_line, figures_line, is_grave, pill, s
 from app.problems import Problem, SettingsError
 from app.settings import Settings
 from app.status import Status
+from assets import asset
 
 SMALLEST, FIRST_SIZE = QSize(880, 560), QSize(1280, 800)
 """Logical pixels: the smallest leaves half a laptop's screen to the call, the first fits on any laptop."""
@@ -89,6 +91,7 @@ class Window(QWidget):
         self.effects, self.advanced = Effects(self.jobs), Advanced(self.jobs)
         self.stage = Stage(self.preview, self.report, self.call)
         self.setWindowTitle("Greenroom")
+        self.setWindowIcon(QIcon(str(asset("icons/greenroom.svg"))))
         self.setMinimumSize(SMALLEST)
         self.setAcceptDrops(True)
         self._lay_out()
@@ -142,10 +145,11 @@ class Window(QWidget):
     def _lay_out(self) -> None:
         panel = QWidget()
         column = QVBoxLayout(panel)
-        column.setContentsMargins(0, 0, GRID + GRID // 2, 2 * GRID)
+        column.setContentsMargins(0, 0, GRID + GRID // 2, GRID // 2)
         column.setSpacing(GRID + GRID // 2)
         for title, part in (("", self.camera), ("Background", self.effects)):
             frame, inside = card()
+            inside.setSpacing(GRID)
             if title:
                 inside.addWidget(label(title, "section"))
             inside.addWidget(part)
