@@ -7,6 +7,8 @@ The contract, for whoever writes the next sink:
 - `write` publishes one picture of that size and returns quickly; it never waits for a consumer. It copies what it
   needs beyond the call. It raises `SinkError` when the device went away, the disk is full and so on: the pipeline then
   calls `close`, tells the user and opens the sink again later.
+- A sink may have `watched`: True while somebody watches and therefore relies on its size. Such a sink fits pictures of
+  another size into its own, so that the pipeline can keep it open when its size is changed.
 - All calls come from one thread; `close` is called once, also after an error, and afterwards nothing else is. It leaves
   the device usable for the next start and a file playable.
 """

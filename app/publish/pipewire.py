@@ -11,6 +11,7 @@ from app.frame import Image, Picture
 from app.problems import SinkError
 from app.publish import libpipewire as pw
 from app.publish import spa
+from app.publish.fit import Fit
 
 DEFAULT_NAME = "Greenroom"
 _ANSWER_SECONDS = 3.0
@@ -35,6 +36,7 @@ class PipeWireSink:
     def __init__(self, width: int, height: int, fps: float, label: str = DEFAULT_NAME) -> None:
         self.name = f"pipewire:{label}"
         self._width, self._height = width, height
+        self._fit: tuple[tuple[int, int], Fit] | None = None
         # The contract between the threads: written by `write`, read by `_on_process`, both with the loop's lock held.
         self._picture: ctypes.Array[ctypes.c_char] = ctypes.create_string_buffer(width * height * 3 // 2)
         self._captured_ns = self._seq = 0
@@ -50,18 +52,23 @@ class PipeWireSink:
             self.close()
             raise
 
+    @property
+    def watched(self) -> bool:
+        """Whether a consumer is there, which relies on the size."""
+        return self._state == pw.STATE_STREAMING
+
     def write(self, picture: Picture) -> None:
-        """Hand a picture to PipeWire; without a consumer it is only kept.
+        """Hand a picture to PipeWire; without a consumer it is only kept. One of another size is fitted.
 
         Raises:
             SinkError: PipeWire went away or ended the stream.
         """
-        i420 = picture.i420
+        i420 = picture.i420 if picture.size == (self._width, self._height) else self._fitted(picture)
         self._pw.pw_thread_loop_lock(self._loop)
         try:
             if self._state <= pw.STATE_UNCONNECTED:
                 raise SinkError(f"PipeWire has ended the camera ({self._error or 'it is gone'}).", _RESTART)
-            _copy(i420, self._picture)
+            ctypes.memmove(self._picture, i420.ctypes.data, len(self._picture))
             self._captured_ns = round(picture.captured_at * 1e9)
             if self._state == pw.STATE_STREAMING:
                 self._pw.pw_stream_trigger_process(self._stream)
@@ -77,6 +84,11 @@ class PipeWireSink:
         self._pw.pw_thread_loop_stop(self._loop)
         self._pw.pw_context_destroy(self._context)  # ends the connection as well
         self._pw.pw_thread_loop_destroy(self._loop)
+
+    def _fitted(self, picture: Picture) -> Image:
+        if self._fit is None or self._fit[0] != picture.size:
+            self._fit = (picture.size, Fit(picture.size, (self._width, self._height)))
+        return self._fit[1](picture.i420)
 
     def _connect(self, label: str, fps: float) -> None:
         self._pw.pw_thread_loop_start(self._loop)
@@ -186,9 +198,3 @@ def _properties(label: str) -> bytes:
         "node.description": label,
     }
     return json.dumps(properties).encode()
-
-
-def _copy(i420: Image, target: ctypes.Array[ctypes.c_char]) -> None:
-    if i420.nbytes != len(target):
-        raise SinkError(f"A picture of {i420.nbytes} bytes came, not {len(target)}.", "Open the sink for its size.")
-    ctypes.memmove(target, i420.ctypes.data, len(target))

@@ -93,7 +93,8 @@ class Desktop:
     def start_pipewire(self) -> None:
         """Start PipeWire and its session manager, and wait until they know each other."""
         self.start("pipewire", "pipewire")
-        wait_for("PipeWire", (self.folder / "pipewire-0").exists)
+        # Its socket is no sign: one that was killed leaves it behind.
+        wait_for("PipeWire", lambda: self.objects("Core"))
         self.start("wireplumber", "wireplumber")
         wait_for("WirePlumber", lambda: any("WirePlumber" in str(o.get("info")) for o in self.objects("Client")))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,32 @@ def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:
             check_all(second.frames(10), *SIZE)
     with gstreamer(desktop) as third:
         check_all(third.frames(10), *SIZE)
+
+
+def test_a_watched_camera_keeps_its_size(desktop: Desktop) -> None:
+    # The command line cannot change the size while it runs, so this drives the sink itself.
+    program = """
+        import time
+        from app.compose.planes import from_bgr
+        from app.frame import Picture
+        from app.publish.factory import open_sink
+        from scene import LENGTH, background
+        sink = open_sink("pipewire", 640, 480, 30, realtime=True)
+        size, n = (640, 480), 0
+        while True:
+            size = (320, 240) if sink.watched else size
+            sink.write(Picture(n, time.monotonic(), from_bgr(background(n % LENGTH, *size))))
+            n += 1
+            time.sleep(1 / 30)
+    """
+    tests = str(Path(__file__).parent)
+    name = "sink"
+    desktop.start(name, sys.executable, "-c", f"import sys; sys.path[:0] = ['', '{tests}']\n{textwrap.dedent(program)}")
+    wait_for("the camera", desktop.camera)
+    with gstreamer(desktop) as reader:
+        check_all(reader.frames(10), *SIZE)
+    check_all(page(desktop, frames=3)[0], *SIZE)
+    desktop.stop(name)
 
 
 def test_a_killed_producer_comes_back_under_its_name(desktop: Desktop, project: Path, arguments: list[str]) -> None:
