@@ -174,15 +174,16 @@ def test_consent_is_for_one_run(stage: Stage) -> None:
 
 
 def test_ones_own_picture_is_kept_offered_and_removed(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = picture(tmp_path / "beach.png")
     window = stage.open()
     monkeypatch.setattr(dialogs, "ask_file", lambda *_: original)
     click(window.effects.add)
+    qtbot.waitUntil(lambda: window.settings.effect == "image", timeout=PATIENCE)
     original.unlink()
     (kept,) = library.pictures()
-    assert (window.settings.effect, window.settings.image) == ("image", str(kept))
+    assert window.settings.image == str(kept)
     tile = window.effects.picture(str(kept))
     assert tile.isChecked() and tile.text() == "beach"
     window.close()
@@ -208,7 +209,9 @@ def test_a_dialog_left_without_an_answer_changes_nothing(stage: Stage, monkeypat
     assert window.camera.source.currentData() == before.source, "the list goes back to what is used"
 
 
-def test_files_can_be_chosen_and_dropped(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_can_be_chosen_and_dropped(
+    stage: Stage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window = stage.open()
     monkeypatch.setattr(dialogs, "ask_file", lambda *_: tmp_path / "talk.mp4")
     pick(window.camera.source, FILE)
@@ -231,12 +234,25 @@ def test_files_can_be_chosen_and_dropped(stage: Stage, tmp_path: Path, monkeypat
         )
 
     drop(picture(tmp_path / "wall.jpg"))
-    assert window.settings.effect == "image" and "wall-" in window.settings.image
+    qtbot.waitUntil(lambda: window.settings.effect == "image", timeout=PATIENCE)
+    assert "wall-" in window.settings.image
     drop(tmp_path / "loop.webm")
     assert (window.settings.effect, window.settings.video) == ("video", str(tmp_path / "loop.webm"))
     before = window.settings
     drop(tmp_path / "letter.txt")
     assert window.settings == before
+
+
+def test_a_file_that_is_no_picture_changes_nothing_and_says_so(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "letter.png").write_bytes(b"Dear Sir")
+    window = stage.open()
+    before = window.settings
+    window.effects.add_picture(tmp_path / "letter.png")
+    qtbot.waitUntil(lambda: bool(window.report.troubles), timeout=PATIENCE)
+    assert "letter.png is not a picture" in window.report.troubles[0].problem.message
+    assert window.settings == before
+    click(window.effects.colour)
+    assert window.report.troubles == [], "what is chosen next is another matter"
 
 
 def test_what_is_no_picture_is_refused_with_a_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,12 @@ class Effects(QWidget):
             delete.setContext(Qt.ShortcutContext.WidgetShortcut)
             tile.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             tile.customContextMenuRequested.connect(lambda at: self._menu(tile, path, at))
-        self._jobs.run(lambda: library.thumbnail(path, _DRAWN), tile.show_thumbnail, self._unreadable)
+        self._jobs.run(lambda: library.thumbnail(path, _DRAWN), partial(self._show_thumbnail, name), self._unreadable)
         return tile
+
+    def _show_thumbnail(self, name: str, image: QImage) -> None:
+        if name in self._pictures:  # it may have been removed meanwhile
+            self._pictures[name].show_thumbnail(image)
 
     def _show_video(self, video: str) -> None:
         """Show the video's first picture on its tile."""
@@ -180,14 +185,18 @@ class Effects(QWidget):
             self.add_picture(path)
 
     def add_picture(self, path: Path) -> None:
-        """Keep a picture for good and put it behind the user."""
-        try:
-            copy = library.add(path)
-        except EffectError as error:
-            self.failed.emit(error.problem)
-            return
+        """Keep a picture for good, copied beside the window, and put it behind the user."""
+        self._jobs.run(lambda: library.add(path), self._added, self._not_added)
+
+    def _added(self, copy: Path) -> None:
         self._arrange()
         self.chosen.emit({"effect": "image", "image": str(copy), "show_room": False})
+
+    def _not_added(self, error: Exception) -> None:
+        if isinstance(error, EffectError):
+            self.failed.emit(error.problem)
+        else:
+            self.failed.emit(Problem("effect", f"The picture could not be added ({error!r}).", "Choose another."))
 
     def _choose_video(self) -> None:
         path = dialogs.ask_file(self, "Choose a background video", dialogs.VIDEOS)
