@@ -188,7 +188,7 @@ def test_a_conversion_replaces_the_older_file_only_when_it_is_finished(tmp_path:
 
 
 def test_a_recording_drops_and_counts_what_the_encoder_cannot_keep_up_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go_on = threading.Event()
     encode = Encoder.encode
@@ -205,6 +205,7 @@ def test_a_recording_drops_and_counts_what_the_encoder_cannot_keep_up_with(
     go_on.set()
     sink.close()
     assert len(frames(tmp_path / "out.mp4")) == 60 - sink.dropped
+    assert f"lacks {sink.dropped} pictures" in caplog.text
 
 
 @pytest.mark.parametrize("extension", sorted(FORMATS))

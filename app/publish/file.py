@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import itertools
+import logging
 import queue
 import shutil
 import threading
@@ -21,6 +22,8 @@ QUEUE = 16
 
 LEAST_FREE = 64 << 20
 """Bytes that must be free to begin a file: on a full disk, trying again must not leave one stump after another."""
+
+log = logging.getLogger(__name__)
 
 
 class FileSink:
@@ -85,6 +88,8 @@ class FileSink:
             self._queue.put(None)
             self._thread.join()
         self._file.close()
+        if self.dropped:
+            log.warning("%s lacks %d pictures: the encoder was too slow.", self.path, self.dropped)
         if self._encoder is None or not self._file.position:
             self._file.path.unlink()
         elif not self._realtime:

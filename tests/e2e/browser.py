@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -88,6 +89,8 @@ def chromium(
     Raises:
         AssertionError: the page met an error, or gave no answer.
     """
+    program = next(filter(shutil.which, _NAMES), None)
+    assert program, f"none of {', '.join(_NAMES)} is installed; try: sudo apt install chromium-headless-shell"
     seen, done = Seen(), threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, seen, done))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -98,7 +101,7 @@ def chromium(
         log = Path(profile) / "log"
         with log.open("wb") as output:
             browser = subprocess.Popen(
-                [*_CHROMIUM, f"--user-data-dir={profile}", *options, url],
+                [program, *_OPTIONS, f"--user-data-dir={profile}", *options, url],
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -116,8 +119,11 @@ def chromium(
     return seen
 
 
-_CHROMIUM = [
-    "chromium-headless-shell",
+_NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "chromium-browser")
+"""What it is called; the first is the smallest and what Debian's tests install."""
+
+_OPTIONS = [
+    "--headless",
     "--no-sandbox",  # root has none
     "--disable-gpu",
     "--disable-dev-shm-usage",  # containers give it 64 MB

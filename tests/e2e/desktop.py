@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 """Seconds to wait for anything: what takes 0.3 s here takes many times that on a machine that is busy."""
 
+_PROGRAMS = ("dbus-daemon", "pipewire", "wireplumber", "pw-dump", "gdbus", "gst-launch-1.0")
+
 # The portal offers cameras only where some desktop says that it can ask the user; with the permission granted
 # beforehand it never asks, so the service that is named here need not exist.
 _PORTAL = """[portal]
@@ -74,6 +76,8 @@ class Desktop:
         }
 
     def __enter__(self) -> Desktop:
+        if missing := [program for program in _PROGRAMS if not shutil.which(program)]:
+            raise FileNotFoundError(f"{', '.join(missing)}: run `make e2e`, which installs what tests/e2e needs")
         try:
             address = self.env["DBUS_SESSION_BUS_ADDRESS"]
             self.start("dbus", "dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={address}")
