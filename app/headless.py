@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from app.capture.factory import open_source
+from app.capture.factory import open_source, settle
 from app.compose.effects import build_effect
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
@@ -44,7 +44,10 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     convert = source == "file" and all(is_file(spec) for spec in settings.sinks)
     pipeline = Pipeline(settings, realtime=not convert, loop=not convert)
     if not as_json:
-        print(f"{settings.source} → {settings.effect} → {', '.join(settings.sinks)}, {width}×{height}", file=sys.stderr)
+        print(
+            f"{settle(settings.source)} → {settings.effect} → {', '.join(settings.sinks)}, {width}×{height}",
+            file=sys.stderr,
+        )
     started = time.monotonic()
     shown: tuple[Problem, ...] = ()
     with _interrupts() as interrupted:
@@ -71,8 +74,6 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
 def _open_or_wait(settings: Settings) -> str:
     """ "file" when the source is a file (which must exist), "live" when it is a camera that may come later."""
     width, height = settings.dimensions
-    from app.capture.factory import settle
-
     spec = settle(settings.source)
     if spec.startswith(("camera", "/dev/video")):
         return "live"
