@@ -202,7 +202,7 @@ def test_without_a_display_or_camera_a_video_is_written(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "no display" in done.stderr
+    assert "No display" in done.stderr
     frames = frames_of(tmp_path / "greenroom-out.mp4")
     assert len(frames) >= 150
     assert frames[0].shape == (720, 1280, 3)
