@@ -18,7 +18,8 @@ from app.compose.effects import build_effect
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
-from app.publish.factory import is_file
+from app.publish import Sink
+from app.publish.factory import is_file, open_sink
 from app.segmentation import candidates, load
 from app.settings import Settings
 from app.status import Status
@@ -39,10 +40,9 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     """
     width, height = settings.dimensions
     build_effect(settings)  # a window goes on with blur and says so; here nobody may be looking
-    # Opened once to fail early and clearly: in real time a missing camera is waited for, a missing file is an error.
-    source = _open_or_wait(settings)
-    convert = source == "file" and all(is_file(spec) for spec in settings.sinks)
-    pipeline = Pipeline(settings, realtime=not convert, loop=not convert)
+    rate = _file_rate(settings)
+    convert = rate > 0 and all(is_file(spec) for spec in settings.sinks)
+    pipeline = _converter(settings, rate) if convert else Pipeline(settings)
     if not as_json:
         print(
             f"{settle(settings.source)} → {settings.effect} → {', '.join(settings.sinks)}, {width}×{height}",
@@ -61,31 +61,40 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
                         shown = status.problems
                         for problem in shown:
                             bar.write(f"greenroom: {problem}", file=sys.stderr)
-                    if seconds and _elapsed(status, started, settings, convert) >= seconds:
+                    elapsed = status.published / rate if convert else time.monotonic() - started
+                    if seconds and elapsed >= seconds:
                         break
             finally:
                 status = pipeline.status()
                 pipeline.stop()
+    pipeline.wait(0)  # raises what went wrong at the very end, such as a disk that the last pictures filled
     status = _final(pipeline, status)
     print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status))
     return 130 if interrupted == [signal.SIGINT] else 0
 
 
-def _open_or_wait(settings: Settings) -> str:
-    """ "file" when the source is a file (which must exist), "live" when it is a camera that may come later."""
+def _file_rate(settings: Settings) -> float:
+    """A file's pictures a second, 0 when the source is live.
+
+    Opened once to fail early and clearly: a missing camera is waited for, a missing file is an error.
+    """
     width, height = settings.dimensions
     spec = settle(settings.source)
-    if spec.startswith(("camera", "/dev/video")):
-        return "live"
+    if spec.startswith(("camera", "/dev/video")) or spec == "pattern":
+        return 0.0
     source = open_source(spec, width=width, height=height, fps=settings.fps, loop=False)
-    live = source.live
+    rate = 0.0 if source.live else source.fps or settings.fps
     source.close()
-    return "live" if live or spec == "pattern" else "file"
+    return rate
 
 
-def _elapsed(status: Status, started: float, settings: Settings, convert: bool) -> float:
-    """Seconds published: of video for a conversion, of time otherwise."""
-    return status.published / settings.fps if convert else time.monotonic() - started
+def _converter(settings: Settings, rate: float) -> Pipeline:
+    """A pipeline that keeps every frame of a file and the file's own rate; the settings' only bounds live sources."""
+
+    def open_at_rate(spec: str, width: int, height: int, _: float) -> Sink:
+        return open_sink(spec, width, height, rate, realtime=False)
+
+    return Pipeline(settings, realtime=False, loop=False, open_sink=open_at_rate)
 
 
 def _final(pipeline: Pipeline, last: Status) -> Status:

@@ -46,10 +46,17 @@ class Publisher:
         self._format: tuple[int, int, float] = (0, 0, 0.0)
 
     def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
-        """Publish to these sinks in this size from now on; those that stay as they are are not touched."""
+        """Publish to these sinks in this size from now on; those that stay as they are are not touched.
+
+        A sink that somebody watches keeps its size and fits the new pictures into it: a browser whose camera goes away
+        in a call does not look for it again.
+        """
         if (width, height, fps) != self._format:
-            self.close()
             self._format = (width, height, fps)
+            for outlet in self._outlets:
+                if not getattr(outlet.sink, "watched", False):
+                    self._drop(outlet)
+                    outlet.retry_at = 0.0
         wanted = list(dict.fromkeys(specs))
         for outlet in [o for o in self._outlets if o.spec not in wanted]:
             self._drop(outlet)
@@ -72,10 +79,15 @@ class Publisher:
                 self._failed(outlet, error)
 
     def close(self) -> None:
-        """Close all sinks."""
-        for outlet in self._outlets:
-            self._drop(outlet)
-        self._outlets = []
+        """Close all sinks.
+
+        Raises:
+            Exception: unless forgiving, what the first sink said that did not close well: its file is not whole.
+        """
+        outlets, self._outlets = self._outlets, []
+        errors = [error for outlet in outlets if (error := self._drop(outlet))]
+        if errors and not self._forgiving:
+            raise errors[0]
 
     def states(self) -> dict[str, str]:
         """Each sink's name, or its specification while it is not open → "open" or "lost"."""
@@ -105,11 +117,13 @@ class Publisher:
         if not self._forgiving:
             raise error
 
-    def _drop(self, outlet: _Outlet) -> None:
+    def _drop(self, outlet: _Outlet) -> Exception | None:
+        """Close an outlet's sink if it is open; returns what it said if it did not close well."""
         sink, outlet.sink = outlet.sink, None
-        if sink is None:
-            return
         try:
-            sink.close()
+            if sink is not None:
+                sink.close()
         except Exception as error:
             outlet.problem = outlet.problem or Problem("sink", f"{outlet.spec} did not close ({error!r}).", "")
+            return error
+        return None

@@ -65,6 +65,20 @@ def test_run_converts_every_frame_of_a_video(
         assert np.abs(frame[140, 160].astype(int) - (255, 0, 0)).max() > 60, "the person is there"
 
 
+def test_a_conversion_keeps_the_file_s_own_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "slow.mkv", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for number in range(25):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number, 320, 180), format="bgr24")))
+        container.mux(stream.encode())
+    run_json(capsys, "run", *QUICK, "--source", str(source), "--sink", str(out))
+    with av.open(str(out)) as container:
+        assert container.streams.video[0].average_rate == 25
+    assert len(frames_of(out)) == 25
+
+
 def test_run_with_several_sinks_and_a_time_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mkv"
     arguments = ["run", *QUICK, "--source", "pattern", "--seconds", "1.5", "--sink", str(out), "--sink", "null"]

@@ -160,6 +160,36 @@ def test_size_and_sinks_change_while_running() -> None:
         assert sink.closed
 
 
+def test_a_watched_sink_keeps_its_size_and_place() -> None:
+    opened: list[RecordingSink] = []
+
+    def open_sink(spec: str, *_: object) -> RecordingSink:
+        sink = RecordingSink()
+        sink.watched = spec == "watched"  # type: ignore[attr-defined]
+        opened.append(sink)
+        return sink
+
+    publisher = Publisher(open_sink)
+    publisher.configure(("watched", "alone"), 320, 180, 30)
+    publisher.configure(("watched", "alone"), 640, 360, 30)
+    assert [sink.closed for sink in opened] == [False, True, False]
+    publisher.write(Picture(0, 0.0, card(640, 360)))
+    assert [len(sink.pictures) for sink in opened] == [1, 0, 1], "it gets the pictures of the new size and fits them"
+    publisher.close()
+
+
+def test_a_conversion_whose_last_pictures_do_not_fit_the_disk_failed(sink: RecordingSink) -> None:
+    def full() -> None:
+        raise SinkError("The disk is full.", "Make room.")
+
+    sink.close = full  # type: ignore[method-assign]
+    pipeline = make(sink, Numbered(count=5), realtime=False)
+    pipeline.start()
+    with pytest.raises(GreenroomError, match="disk is full"):
+        until(lambda: pipeline.wait(0.1))
+    pipeline.stop()
+
+
 def test_off_air_others_see_the_card_and_the_preview_stays(sink: RecordingSink) -> None:
     pipeline = make(sink, Numbered(pause=0.005), BASE.replace(on_air=False))
     pipeline.start()
