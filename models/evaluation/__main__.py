@@ -5,6 +5,8 @@
 MODEL is a name in the manifest, the path of an .onnx file with the same contract, or, where --peers names the folder
 with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider. With --time, the networks alone
 also run in turns, so that whatever else the machine does befalls all of them alike.
+
+MODEL may also be a folder of finished mattes, <clip>/*.png, as `greenroom matte` writes them: the whole product's.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.evaluation.clips import Matting, Score, find_clips, mean, score_clip
@@ -50,8 +53,26 @@ def open_own(name: str) -> Matting:
     return Segmenter(model, image, alpha, run)
 
 
-def open_network(name: str, peers: Path | None) -> Matting:
-    """Open any network that the command line may name."""
+def replay(folder: Path) -> Matting:
+    """The mattes that lie in a folder, in the order of their names, instead of a network's.
+
+    Raises:
+        ModelError: the folder is missing or holds fewer mattes than the clip frames.
+    """
+    files = iter(sorted(folder.glob("*.png")))
+
+    def run(_: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if (file := next(files, None)) is None:
+            raise ModelError(f"{folder} holds fewer mattes than the clip has frames: run `greenroom matte` on it again")
+        return np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.float32) * np.float32(1 / 255)
+
+    return run
+
+
+def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
+    """Open anything that the command line may name, for one clip."""
+    if Path(name).is_dir():
+        return replay(Path(name) / clip)
     if name not in (*PEERS, RVM):
         return open_own(name)
     if peers is None:
@@ -97,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "models", nargs="+", metavar="MODEL", help=f"ours, an .onnx file, or {', '.join([*PEERS, RVM])}"
+        "models", nargs="+", metavar="MODEL", help=f"ours, an .onnx file, a folder, or {', '.join([*PEERS, RVM])}"
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder of clips")
     parser.add_argument("--peers", type=Path, help="the folder with the peers' files")
@@ -117,9 +138,10 @@ def main() -> int:
         clip_scores = {}
         for clip in tqdm(clips, desc=name, unit="clip", leave=False):
             # A fresh one for each clip: RVM remembers.
-            clip_scores[clip.name] = score_clip(open_network(name, args.peers), clip)
+            clip_scores[clip.name] = score_clip(open_network(name, args.peers, clip.name), clip)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
-    times = time_networks(args.models, args.peers) if args.time else {}
+    networks = [name for name in args.models if not Path(name).is_dir()]
+    times = time_networks(networks, args.peers) if args.time else {}
     if args.json:
         scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}
         print(json.dumps({"scores": scores, "milliseconds": times}, indent=1))
