@@ -71,8 +71,8 @@ def place(rng: Generator, alpha: Picture, size: tuple[int, int]) -> NDArray[np.f
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
-    shown = rng.uniform(0.28, 0.75) if rng.random() < 0.8 else rng.uniform(0.75, 1.0)
-    head_room = rng.uniform(-0.08, 0.45) * height
+    shown = rng.uniform(0.3, 1.0)
+    head_room = (0.36 * rng.random() ** 1.5 - 0.06) * height
     scale = max((height - head_room) / (shown * (bottom - top)), (height - head_room) / (bottom - top) * 1.02)
     scale = min(scale, 2.2 * width / max(1, right - left))
     scale = max(scale, (height - head_room) / (bottom - top) * 1.02)
@@ -90,7 +90,8 @@ def crop(rng: Generator, picture: Picture, size: tuple[int, int], around: Pictur
     """A matrix that crops a picture to a frame; with `around`, an alpha, most of its person stays inside."""
     width, height = size
     full = max(width / picture.shape[1], height / picture.shape[0])
-    scale = full * np.exp(rng.uniform(0.0, 0.5))
+    # A room may be seen closely, a bed's cover or a curtain filling much of the frame, which then is no clothing.
+    scale = full * np.exp(rng.uniform(0.0, 0.9 if around is None else 0.5))
     stretch = rng.uniform(0.88, 1.14)
     flip = -1.0 if rng.random() < 0.5 else 1.0
     angle = np.deg2rad(rng.normal(0, 3)) if rng.random() < 0.5 else 0.0

@@ -37,7 +37,7 @@ class Config:
         decay: AdamW's weight decay.
         average: how much of the averaged weights is kept each step; those are evaluated and exported.
         seed: of everything drawn.
-        start: a run whose weights to start with, "" for ImageNet's.
+        start: the network in `kept/` whose weights to start with, "" for ImageNet's.
         kinds: how often each kind of picture is drawn, 1 if not named.
         dropped: samples left out, by name: their labels were looked at and are wrong.
     """

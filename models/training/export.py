@@ -2,7 +2,7 @@
 
 The averaged weights are folded, rounded to 16-bit values (but stored as 32-bit floats, which every runtime takes; the
 rounding lets them be packed to half), written as ONNX and TFLite, compared with what torch gives, and named in the
-manifest by their hashes.
+manifest by their hashes. The unfolded network is kept in `models/training/kept` for a later training to start from.
 """
 
 from __future__ import annotations
@@ -24,16 +24,21 @@ from models.evaluation.peers import open_session
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
 from models.training.figure import paint_person
-from models.training.train import CHECKPOINT
+from models.training.train import CHECKPOINT, KEPT
 
 AGREE = 1e-3
 """How far a file's alpha may be from torch's."""
 
 
-def deployed(config: Config, checkpoint: Path) -> Deployed:
-    """The network as it ships, from a checkpoint's averaged weights."""
-    network = Segmenter(config.shape)
+def trained(config: Config, checkpoint: Path) -> Segmenter:
+    """The network with a checkpoint's averaged weights."""
+    network = Segmenter(config.shape).eval()
     network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    return network
+
+
+def deployed(network: Segmenter) -> Deployed:
+    """The network as it ships, its weights rounded."""
     module = Deployed(network).eval()
     with torch.no_grad():
         for parameter in module.parameters():
@@ -93,7 +98,8 @@ def main() -> None:
     args = parser.parse_args()
     config = read_config(args.config)
     name = args.name or config.name
-    module = deployed(config, args.runs / config.name / CHECKPOINT)
+    network = trained(config, args.runs / config.name / CHECKPOINT)
+    module = deployed(network)
     picture = paint_person(config.width, config.height, 0)[0][None]
     with torch.no_grad():
         expected = module(torch.from_numpy(picture)).numpy()
@@ -106,8 +112,11 @@ def main() -> None:
         if error > AGREE:
             raise RuntimeError(f"{path.name} differs from torch by {error:.1e}, more than {AGREE}: do not ship it")
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, differs from torch by {error:.1e} at most")
-        if args.weights == FOLDER / "weights":
-            name_in_manifest(path, MANIFEST)
+    if args.weights == FOLDER / "weights":
+        name_in_manifest(onnx_path, MANIFEST)
+        name_in_manifest(tflite_path, MANIFEST)
+        KEPT.mkdir(exist_ok=True)
+        torch.save({key: tensor.half() for key, tensor in network.state_dict().items()}, KEPT / f"{name}.pt")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from models.training.pool import read_pool
 from models.training.runlog import RunLog
 
 CHECKPOINT = "checkpoint.pt"
+KEPT = Path(__file__).parent / "kept"
+"""Trained networks in half precision, batch norms and all, from which a later training can start."""
 CHECKPOINT_SECONDS = 120.0
 HELD_OUT_PICTURES = 192
 
@@ -55,8 +57,7 @@ class Trainer:
         self.config, self.folder, self.device = config, folder, device
         self.network = Segmenter(config.shape)
         if config.start:
-            checkpoint = torch.load(folder.parent / config.start / CHECKPOINT, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(checkpoint["average"])
+            self.network.load_state_dict(torch.load(KEPT / f"{config.start}.pt", map_location="cpu", weights_only=True))
         else:
             load_imagenet(self.network.encoder)
         self.network.to(device, memory_format=torch.channels_last)
