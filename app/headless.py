@@ -70,7 +70,9 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     pipeline.wait(0)  # raises what went wrong at the very end, such as a disk that the last pictures filled
     status = _final(pipeline, status)
     print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status))
-    return 130 if interrupted == [signal.SIGINT] else 0
+    if interrupted == [signal.SIGINT]:
+        return 130
+    return 0 if status.published else 1  # a camera that never came, say: its cure stands above
 
 
 def _file_rate(settings: Settings) -> float:

@@ -210,7 +210,9 @@ class Pipeline:
     def _fit(self, image: Image, settings: Settings) -> Image:
         width, height = settings.dimensions
         out = self._frames.take((height, width, 3))
+        start = time.perf_counter()
         fit_frame(image, width, height, mirror=settings.mirror, out=out)
+        self._stopwatch.add("fit", time.perf_counter() - start)
         return out
 
     def _hand_over(self, frame: Frame) -> None:

@@ -75,7 +75,9 @@ class Processor:
         picture = Picture(frame.seq, frame.captured_at, out)
         failure = None
         try:
+            start = time.perf_counter()
             from_bgr(frame.image, self._i420)
+            self._stopwatch.add("convert", time.perf_counter() - start)
             if self._settings.effect == "none" and self._settings.show_room:
                 np.copyto(out, self._i420)
                 return picture, None

@@ -15,12 +15,16 @@ from models.manifest import ModelError, get_model, manifest
 
 def devices() -> dict[str, Any]:
     """Cameras, virtual cameras, backends with their devices, and how each measured with the default network."""
-    files = network_files(get_model(Settings.model))
+    try:
+        candidates, problem = selector.measured(network_files(get_model(Settings.model))), ""
+    except ModelError as error:
+        candidates, problem = [], str(error)
     return {
         "cameras": [asdict(camera) for camera in list_cameras()],
         "outputs": list_outputs(),
         "backends": {name: asdict(child.probe(name)) for name in BACKENDS},
-        "candidates": [asdict(candidate) for candidate in selector.measured(files)],
+        "candidates": [asdict(candidate) for candidate in candidates],
+        "problem": problem,
     }
 
 
@@ -28,8 +32,8 @@ def devices_text(facts: dict[str, Any]) -> str:
     """The same for people."""
     lines = ["Cameras"]
     for camera in facts["cameras"]:
-        sizes = sorted({(m["width"], m["height"]) for m in camera["modes"]}, reverse=True)
-        lines.append(f"  {camera['id']}  {camera['name']}  {', '.join(f'{w}×{h}' for w, h in sizes[:4])}")
+        lines.append(f"  {camera['id']}  {camera['name']}")
+        lines += [f"    {line}" for line in _modes(camera["modes"])]
     lines += ["  none" if not facts["cameras"] else "", "Virtual cameras"]
     lines += [f"  {name}: {state}" for name, state in facts["outputs"].items()]
     lines += ["", f"Networks run on (measured with {Settings.model})"]
@@ -40,7 +44,19 @@ def devices_text(facts: dict[str, Any]) -> str:
         else:
             chosen = "  ← chosen: the fastest" if rank == 0 else ""
             lines.append(f"  {name}: {c['ms']:.1f} ms a frame with {c['threads']} thread(s){chosen}")
-    return "\n".join(lines)
+    missing = [f"  {missing}" for backend in facts["backends"].values() for missing in backend["missing"]]
+    return "\n".join([*lines, *missing, *([f"  {facts['problem']}"] if facts["problem"] else [])])
+
+
+def _modes(modes: list[dict[str, Any]]) -> list[str]:
+    """A camera's modes, a line for each size, the largest first: its pixel formats, each with its highest rate."""
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for mode in modes:
+        rate = f" {max(mode['rates']):g} fps" if mode["rates"] else ""
+        sizes.setdefault((mode["width"], mode["height"]), []).append(mode["fourcc"] + rate)
+    return [
+        f"{width}×{height}: {', '.join(formats)}" for (width, height), formats in sorted(sizes.items(), reverse=True)
+    ]
 
 
 def models() -> list[dict[str, Any]]:

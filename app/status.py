@@ -12,6 +12,11 @@ WINDOW = 300
 """Timings are kept for the last 300 frames: ten seconds at 30 fps, long enough for a steady p95."""
 
 
+STAGES = ("fit", "convert", "segment", "refine", "compose", "publish", "total")
+"""What is timed, in the order of a frame's way: scaled to the published size; BGR → I420; the network with its
+pre-processing; mask → alpha; effect and blend; written to the sinks; and all, from capture to published."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Milliseconds of one stage over the last `WINDOW` frames."""
@@ -34,7 +39,7 @@ class Status:
         sinks: each sink's specification and "open" or "lost".
         fps: pictures published a second, over the last two seconds.
         captured, published, dropped: counts since the start.
-        timings: stage name → milliseconds: "segment", "refine", "compose", "publish", "total" (capture → published).
+        timings: each of `STAGES` that ran → its milliseconds.
         problems: what is wrong now, most important first; empty when all is well.
     """
 
@@ -54,17 +59,14 @@ class Status:
 
 
 class Stopwatch:
-    """Keeps the last `WINDOW` durations of each stage in a ring; one writer, any reader."""
+    """Keeps the last `WINDOW` durations of each stage in a ring; one writer a stage, any reader."""
 
     def __init__(self) -> None:
-        self._rings: dict[str, np.ndarray] = {}
-        self._counts: dict[str, int] = {}
+        self._rings = {stage: np.zeros(WINDOW, np.float32) for stage in STAGES}
+        self._counts = dict.fromkeys(STAGES, 0)
 
     def add(self, stage: str, seconds: float) -> None:
         """Note one duration of a stage."""
-        if stage not in self._rings:
-            self._rings[stage] = np.zeros(WINDOW, np.float32)
-            self._counts[stage] = 0
         count = self._counts[stage]
         self._rings[stage][count % WINDOW] = seconds * 1e3
         self._counts[stage] = count + 1
@@ -72,7 +74,7 @@ class Stopwatch:
     def timings(self) -> dict[str, Timing]:
         """p50 and p95 of each stage so far."""
         result = {}
-        for stage, ring in list(self._rings.items()):
+        for stage, ring in self._rings.items():
             values = ring[: min(self._counts[stage], WINDOW)]
             if len(values):
                 p50, p95 = np.percentile(values, (50, 95))

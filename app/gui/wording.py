@@ -58,6 +58,8 @@ EFFECTS = {
 }
 
 STAGES = {
+    "fit": "Fit the frame",
+    "convert": "Convert colours",
     "segment": "Find the person",
     "refine": "Refine the edges",
     "compose": "Compose",
