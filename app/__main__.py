@@ -166,7 +166,9 @@ def _parser() -> argparse.ArgumentParser:
     command(models, "--json")
     command(doctor, "")
     sub = command(bench, "pipeline --frames 600 --output bench.json")
-    sub.add_argument("what", nargs="?", default="all", choices=("all", "compose", "backends", "pipeline", "memory"))
+    sub.add_argument(
+        "what", nargs="?", default="all", choices=("all", "compose", "backends", "pipeline", "start", "memory")
+    )
     sub.add_argument("--frames", type=int, default=300, help="Frames a measurement (default: 300).")
     sub.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
     sub.add_argument("--output", default="", help="Also write the results to this JSON file.")

@@ -6,7 +6,9 @@ measured side by side in one run, its rounds interleaved.
 
 from __future__ import annotations
 
+import json
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +37,7 @@ Results = dict[str, Any]
 
 
 def measure(what: str, *, frames: int, minutes: float) -> Results:
-    """Measure `what`: "compose", "backends", "pipeline", "memory", or "all" of them but the long last.
+    """Measure `what`: "compose", "backends", "pipeline", "start", "memory", or "all" of them but the long last.
 
     Args:
         frames: frames a measurement.
@@ -45,6 +47,7 @@ def measure(what: str, *, frames: int, minutes: float) -> Results:
         "compose": lambda: [compose(size, frames) for size in ("640x480", "1280x720", "1920x1080")],
         "backends": lambda: backends(frames),
         "pipeline": lambda: [pipeline(size, frames) for size in ("640x480", "1280x720")],
+        "start": start,
         "memory": lambda: memory(minutes),
     }
     chosen = [name for name in parts if what == name or (what == "all" and name != "memory")]
@@ -159,6 +162,35 @@ def pipeline(size: str, frames: int) -> Results:
     }
 
 
+_START = """
+import json, time, psutil
+from app.pipeline import Pipeline
+from app.settings import Settings
+born, seen = psutil.Process().create_time(), {}
+running = Pipeline(Settings().replace(source="clip", sinks=("null",)))
+running.start()
+while len(seen) < 2:
+    status = running.status()
+    if status.published:
+        seen.setdefault("first_picture_s", time.time() - born)
+        if not status.protected:
+            seen.setdefault("first_mask_s", time.time() - born)
+    time.sleep(0.002)
+running.stop()
+print(json.dumps(seen))
+"""
+
+
+def start(repeats: int = 5) -> Results:
+    """Seconds from the start of a process of its own to the first picture, and to the first with a mask."""
+    runs = []
+    for _ in range(repeats):
+        command = [sys.executable, "-c", _START]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        runs.append(json.loads(done.stdout.splitlines()[-1]))
+    return {name: float(np.median([run[name] for run in runs])) for name in runs[0]}
+
+
 def memory(minutes: float) -> Results:
     """Resident memory of the whole program over time, in MiB: flat, or it leaks."""
     with tempfile.TemporaryDirectory() as folder:
@@ -239,6 +271,10 @@ def text(results: Results) -> str:
         lines[-1] += f"{row['first_picture_s']:.2f} s, first mask after {row['first_mask_s']:.2f} s"
         lines += ["", "| stage | p50 ms | p95 ms |", "|---|---|---|"]
         lines += [f"| {name} | {t['p50']:.2f} | {t['p95']:.2f} |" for name, t in row["ms"].items()]
+    if "start" in results:
+        row = results["start"]
+        lines += ["", f"Start of a process to the first picture {row['first_picture_s']:.2f} s, "]
+        lines[-1] += f"to the first with a mask {row['first_mask_s']:.2f} s (medians of 5)"
     if "memory" in results:
         mib, row = results["memory"]["mib"], results["memory"]
         lines += [
