@@ -111,6 +111,7 @@ class Pipeline:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        self._loader.join()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the source's end.

@@ -19,6 +19,10 @@ FIRST_RETRY, LAST_RETRY = 15.0, 600.0
 """Seconds until a device that failed is tried again, doubled each time: a driver's reset takes a few seconds and a
 replugged dock a little more, but loading what will never work must not cost CPU for the rest of the day."""
 
+LAST_SECONDS = 3.0
+"""A runtime that is still loading when the process ends takes it down ("terminate called…"), so its end is waited for:
+loading takes less than a second. A measurement takes longer, but runs in a child, which harms nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -100,8 +104,13 @@ class Loader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the thread end; a load or measurement that is under way ends by itself and is thrown away."""
+        """End the thread; a load or measurement that is under way ends by itself and is thrown away."""
         self._orders.put(None)
+
+    def join(self) -> None:
+        """Wait for the thread's end, at most `LAST_SECONDS`."""
+        if self._thread.is_alive():
+            self._thread.join(LAST_SECONDS)
 
     def wanted(self, settings: Settings) -> None:
         """Load what these settings ask for."""
