@@ -11,6 +11,7 @@ and never the raw room.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -27,7 +28,7 @@ from app.compose.card import card
 from app.compose.planes import fit_frame
 from app.frame import Frame, Image, Picture
 from app.problems import GreenroomError, Problem
-from app.processor import Processor
+from app.processor import FORGET_SECONDS, Processor
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loaded, Loader
@@ -36,9 +37,17 @@ from app.slot import Slot
 from app.status import Status, Stopwatch
 from backends import BackendError
 
-FREEZE_SECONDS = 1.0
+FREEZE_SECONDS, FREEZE_FRAMES = 1.0, 2.5
 """After this long without a picture the source has frozen: 1 s is longer than any camera's pause for exposure or
-focus, and shorter than people need to ask whether the picture hangs."""
+focus, and shorter than people need to ask whether the picture hangs; at rates of 2 a second and less, two frames
+missing."""
+
+EARLY = 0.25
+"""A frame may come this share of a period early and still be taken, when a source faster than wanted is thinned out:
+half a period would be the borderline of 60 to 30 a second, where a camera's jitter then decides."""
+
+FASTER = 1.1
+"""A source is thinned out from this ratio on; below, every frame is taken, however unevenly they come."""
 
 CARD_SECONDS = 0.2
 """Pause between two cards: 5 a second keep every consumer's stream alive."""
@@ -84,7 +93,8 @@ class Pipeline:
         self._stopwatch = Stopwatch()
         self._processor: Processor | None = None
         self._mask_problem: Problem | None = None
-        self._captured = self._published = 0
+        self._captured = self._published = self._covered = 0
+        self._sinks_configured: tuple[Any, ...] = ()
         self._protected = self._card = True
         self._times: deque[float] = deque(maxlen=120)
         self._preview: Image | None = None
@@ -161,6 +171,7 @@ class Pipeline:
             fps=len(recent) / 2.0,
             captured=self._captured,
             published=self._published,
+            covered=self._covered,
             dropped=self._inbox.dropped + self._outbox.dropped,
             timings=self._stopwatch.timings(),
             problems=tuple(p for p in problems if p),
@@ -191,17 +202,23 @@ class Pipeline:
 
     def _capture(self) -> None:
         seq, due = 0, 0.0
-        while not self._stopping.is_set():
+        scene, mirror = 0, self._settings.mirror
+        while True:
             self._source_changed.clear()
+            if self._stopping.is_set():  # looked at after the clearing: whoever stops sets both, this one first
+                return
             settings = self._settings
             source = self._source = self._supervise(settings)
+            scene += 1
             for image, captured_at in source.frames(self._source_changed):
                 settings = self._settings
-                if self._realtime and captured_at < due - 0.5 / settings.fps:
+                thin = self._realtime and source.fps > FASTER * settings.fps
+                if thin and captured_at < due - EARLY / settings.fps:
                     continue
                 due = max(due + 1 / settings.fps, captured_at)
+                scene, mirror = scene + (settings.mirror != mirror), settings.mirror
                 self._captured += 1
-                self._hand_over(Frame(seq, captured_at, self._fit(image, settings)))
+                self._hand_over(Frame(seq, captured_at, self._fit(image, settings), scene))
                 seq += 1
             if source.state == "ended":
                 if not self._realtime:
@@ -230,7 +247,9 @@ class Pipeline:
                 self._loaded.session.close()  # `status` goes on telling its name
 
     def _process_frames(self) -> None:
-        processor = self._processor = Processor(self._settings, self._stopwatch)
+        # A conversion has no pauses: frames follow each other however long they take.
+        forget = FORGET_SECONDS if self._realtime else math.inf
+        processor = self._processor = Processor(self._settings, self._stopwatch, forget_seconds=forget)
         settings, doubts = self._settings, 0
         while not self._stopping.is_set():
             self._swap_segmenter()
@@ -250,7 +269,8 @@ class Pipeline:
             out = self._pictures.take((height * 3 // 2, width))
             picture, failure = processor.process(frame, self._loaded, out)
             self._frames.give(frame.image)
-            self._protected = settings.effect != "none" and (self._loaded is None or failure is not None)
+            self._protected = not picture.raw and (self._loaded is None or failure is not None)
+            self._covered += self._protected
             doubts = self._doubt(failure, doubts)
             pushed_out = self._outbox.put(picture)
             if pushed_out is not None:
@@ -267,14 +287,16 @@ class Pipeline:
         while self._loaded is None and not self._stopping.wait(0.01):
             self._swap_segmenter()
             if self._loaded is None and (problem := self._loader.problem) is not None:
-                raise GreenroomError(problem.message, problem.cure)
+                self._swap_segmenter()  # it may have come just before the problem with a better one was told
+                if self._loaded is None:
+                    raise GreenroomError(problem.message, problem.cure)
 
     def _doubt(self, failure: Exception | None, doubts: int) -> int:
         """Judge a covered frame; returns how many in a row there were."""
         if failure is None or self._loaded is None:
             self._mask_problem = None
             return 0
-        self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "")
+        self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "It goes on by itself.")
         if isinstance(failure, BackendError) or doubts + 1 >= PATIENCE:
             lost, self._loaded = self._loaded, self._loader.failed(self._loaded.candidate, str(failure))
             lost.session.close()
@@ -282,14 +304,12 @@ class Pipeline:
         return doubts + 1
 
     def _publish(self) -> None:
-        configured: tuple[Any, ...] = ()
         try:
             while not self._stopping.is_set():
-                settings = self._settings
-                if configured != (settings.sinks, settings.size, settings.fps):
-                    configured = (settings.sinks, settings.size, settings.fps)
-                    self._publisher.configure(settings.sinks, *settings.dimensions, settings.fps)
-                picture = self._outbox.take(CARD_SECONDS if self._card else FREEZE_SECONDS)
+                self._configure_sinks()
+                picture = self._outbox.take(CARD_SECONDS if self._card else self._freeze_seconds())
+                # The settings may have changed during the wait; what the user has just hidden is hidden from now on.
+                settings = self._configure_sinks()
                 if picture is not None:
                     self._write(picture, settings)
                 elif self._outbox.closed:
@@ -301,19 +321,33 @@ class Pipeline:
         finally:
             self._publisher.close()
 
+    def _freeze_seconds(self) -> float:
+        return max(FREEZE_SECONDS, FREEZE_FRAMES / self._settings.fps)
+
+    def _configure_sinks(self) -> Settings:
+        """Give the sinks the settings of now; returns them."""
+        settings = self._settings
+        wanted = (settings.sinks, settings.size, settings.fps)
+        if wanted != self._sinks_configured:
+            self._sinks_configured = wanted
+            self._publisher.configure(settings.sinks, *settings.dimensions, settings.fps)
+        return settings
+
     def _write(self, picture: Picture, settings: Settings) -> None:
-        """Publish a finished picture, or the card in its place while off air."""
+        """Publish a finished picture; the card in its place while off air, or when it shows what is hidden by now."""
         if picture.size != settings.dimensions:
             return
         self._card = not settings.on_air
+        hidden = picture.raw and settings.effect != "none"
+        instead = Picture(-1, picture.captured_at, card(*picture.size))
         start = time.monotonic()
-        self._publisher.write(picture if settings.on_air else Picture(-1, picture.captured_at, card(*picture.size)))
+        taken = self._publisher.write(picture if settings.on_air and not hidden else instead)
         now = time.monotonic()
         self._stopwatch.add("publish", now - start)
         self._stopwatch.add("total", now - picture.captured_at)
         self._times.append(now)
-        self._published += 1
-        self._show(picture.i420)
+        self._published += taken
+        self._show(instead.i420 if hidden else picture.i420)
         self._pictures.give(picture.i420)
 
     def _show(self, i420: Image) -> None:

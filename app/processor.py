@@ -26,6 +26,9 @@ from app.status import Stopwatch
 EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
 """The settings an effect is built from; a change of one builds it anew."""
 
+EFFECT_RETRY_SECONDS = 5.0
+"""Pause between two tries to build an effect: a broken picture takes some 50 ms, which one frame in 150 can bear."""
+
 FORGET_SECONDS = 0.5
 """After a gap this long the last mask says nothing about the new one: a person turns their head in half a second."""
 
@@ -36,13 +39,16 @@ class Processor:
     Args:
         settings: the settings to start with; `configure` changes them.
         stopwatch: where the stages' durations are noted.
+        forget_seconds: after a gap this long the last mask is not used for the next.
     """
 
-    def __init__(self, settings: Settings, stopwatch: Stopwatch) -> None:
+    def __init__(self, settings: Settings, stopwatch: Stopwatch, *, forget_seconds: float = FORGET_SECONDS) -> None:
         self._settings = settings
         self._stopwatch = stopwatch
+        self._forget_seconds = forget_seconds
         self._memory: Memory | None = None
-        self._last_frame_at = 0.0
+        self._remembered: tuple[int, Loaded | None, float] = (-1, None, 0.0)
+        self._effect_built_at = 0.0
         self._refiner: Refiner | None = None
         self.problems: dict[str, Problem] = {}
         """What is wrong now, by part: "effect", "segmenter"."""
@@ -58,7 +64,8 @@ class Processor:
             self._refiner = None
         if not settings.temporal:
             self._memory = None
-        if any(getattr(settings, name) != getattr(old, name) for name in EFFECT_SETTINGS):
+        changed = any(getattr(settings, name) != getattr(old, name) for name in EFFECT_SETTINGS)
+        if changed or "effect" in self.problems:
             self._build_effect()
 
     def process(self, frame: Frame, loaded: Loaded | None, out: Image) -> tuple[Picture, Exception | None]:
@@ -79,8 +86,10 @@ class Processor:
             from_bgr(frame.image, self._i420)
             self._stopwatch.add("convert", time.perf_counter() - start)
             if self._settings.effect == "none" and self._settings.show_room:
+                picture.raw = True
                 np.copyto(out, self._i420)
                 return picture, None
+            self._try_effect_again()
             if loaded is not None:
                 try:
                     alpha = self._matte(frame, loaded)
@@ -106,10 +115,11 @@ class Processor:
         refiner = self._refiner_for(mask.shape[1], mask.shape[0])
         luminance = refiner.luminance(y)
         if self._settings.temporal:
-            if frame.captured_at - self._last_frame_at > FORGET_SECONDS:
+            scene, network, captured_at = self._remembered
+            if (scene, network) != (frame.scene, loaded) or frame.captured_at - captured_at > self._forget_seconds:
                 self._memory = None
             mask, self._memory = steady(mask, luminance, self._memory)
-            self._last_frame_at = frame.captured_at
+            self._remembered = (frame.scene, loaded, frame.captured_at)
         alpha = refiner(mask, luminance)
         self._stopwatch.add("refine", time.perf_counter() - segmented)
         return alpha
@@ -150,10 +160,16 @@ class Processor:
     def _build_effect(self) -> None:
         """Build the effect of the settings; while it cannot be built the room is blurred."""
         self.problems.pop("effect", None)
+        self._effect_built_at = time.monotonic()
         try:
             self._effect: Effect = build_effect(self._settings)
         except Exception as error:
             self._replace_effect(error)
+
+    def _try_effect_again(self) -> None:
+        """A background that was away (a disk not mounted yet) comes back by itself."""
+        if "effect" in self.problems and time.monotonic() - self._effect_built_at > EFFECT_RETRY_SECONDS:
+            self._build_effect()
 
     def _replace_effect(self, error: Exception) -> None:
         """Blur from now on, and say why."""

@@ -66,8 +66,13 @@ class Publisher:
         for outlet in self._outlets:
             self._open(outlet)
 
-    def write(self, picture: Picture) -> None:
-        """Write a picture of the configured size to every sink that is open; others are tried again when due."""
+    def write(self, picture: Picture) -> bool:
+        """Write a picture of the configured size to every sink that is open; others are tried again when due.
+
+        Returns:
+            Whether at least one sink took it.
+        """
+        taken = False
         for outlet in self._outlets:
             self._open(outlet)
             if outlet.sink is None:
@@ -75,8 +80,10 @@ class Publisher:
             try:
                 outlet.sink.write(picture)
                 outlet.delay = FIRST_RETRY
+                taken = True
             except Exception as error:
                 self._failed(outlet, error)
+        return taken
 
     def close(self) -> None:
         """Close all sinks.
@@ -124,6 +131,8 @@ class Publisher:
             if sink is not None:
                 sink.close()
         except Exception as error:
-            outlet.problem = outlet.problem or Problem("sink", f"{outlet.spec} did not close ({error!r}).", "")
+            outlet.problem = outlet.problem or Problem(
+                "sink", f"{outlet.spec} did not close ({error!r}).", "It is opened again when it is needed."
+            )
             return error
         return None

@@ -36,9 +36,12 @@ class Status:
         segmenter_name: model and backend, e.g. "lite on openvino (CPU)".
         protected: True while the whole frame is covered because no trusted mask exists.
         card: True while the "camera paused" card is published instead of frames.
-        sinks: each sink's specification and "open" or "lost".
+        sinks: each sink's name, or its specification while it is not open, and "open" or "lost".
         fps: pictures published a second, over the last two seconds.
-        captured, published, dropped: counts since the start.
+        captured: frames since the start.
+        published: pictures since the start that at least one sink took.
+        covered: frames whose whole picture was covered, for want of a mask that could be trusted.
+        dropped: frames and pictures that were too late.
         timings: each of `STAGES` that ran → its milliseconds.
         problems: what is wrong now, most important first; empty when all is well.
     """
@@ -53,6 +56,7 @@ class Status:
     fps: float = 0.0
     captured: int = 0
     published: int = 0
+    covered: int = 0
     dropped: int = 0
     timings: dict[str, Timing] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

@@ -66,7 +66,7 @@ def main() -> None:
     frame, alpha = frame_and_alpha()
     where = piece(alpha)
     height, width = alpha.shape
-    blurred = cv2.GaussianBlur(frame, (0, 0), sigma_of(BLUR, height))
+    blurred = cv2.GaussianBlur(frame, (0, 0), sigma_of(BLUR, width, height))
     green = to_bgr(new_i420(width, height, yuv_of(GREEN)))
     pairs = {
         "blur": (plainly(frame, alpha, blurred), ours(frame, alpha, None)),

@@ -57,6 +57,7 @@ class Segmenter:
             UntrustedMask: the network gave something that is not a mask.
         """
         box = self._fit(frame)
+        self._alpha.fill(np.nan)  # a run that writes nothing must not leave the last frame's mask to be trusted
         self._run()
         alpha = self._alpha
         # The sum is NaN or infinite if any value is, and costs a tenth of isfinite over the array.

@@ -102,15 +102,18 @@ def test_cut_out_is_straight_and_hides_the_room() -> None:
 
 @pytest.mark.parametrize("effect", ["blur", "image", "colour", "alpha", "none"])
 @pytest.mark.parametrize("covered", [True, False])
-def test_no_effect_shows_the_room(effect: str, covered: bool) -> None:
-    chosen = Settings().replace(effect=effect, show_room=True, image=next(iter(bundled())), size="1280x720")
-    frame = from_bgr(draw(3, 1280, 720))
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (1920, 1080), (1280, 180)])
+def test_no_effect_shows_the_room(effect: str, covered: bool, size: tuple[int, int]) -> None:
+    """At its weakest, too."""
+    image = next(iter(bundled()))
+    chosen = Settings().replace(effect=effect, blur=0, show_room=True, image=image, size=f"{size[0]}x{size[1]}")
+    frame = from_bgr(draw(3, *size))
     assert contains_raw_background(frame), "the test's wall must be seen in the raw frame"
-    alpha = figure(3, 1280, 720)
-    out = new_i420(1280, 720)
+    alpha = figure(3, *size)
+    out = new_i420(*size)
     build_effect(chosen).fill(frame, None if covered else alpha, out)
     if not covered:
-        Compositor(1280, 720).compose(frame, alpha, out)
+        Compositor(*size).compose(frame, alpha, out)
     assert not contains_raw_background(out)
 
 

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import app.processor as processor_module
 from app.capture.supervisor import SupervisedSource
 from app.capture.testpattern import contains_raw_background, draw, figure
 from app.compose.card import card
@@ -94,7 +93,7 @@ def test_the_detector_sees_the_raw_frame_and_not_the_good_composite() -> None:
 @given(
     faults=st.dictionaries(st.sampled_from(sorted(STAGES)), st.sets(st.integers(0, 5), min_size=1), max_size=4),
     effect=st.sampled_from(["blur", "colour", "alpha", "image"]),
-    blur=st.sampled_from([30, 60, 100]),
+    blur=st.sampled_from([0, 3, 60, 100]),
     temporal=st.booleans(),
     lost=st.booleans(),
 )
@@ -154,6 +153,13 @@ def test_a_weak_blur_is_strong_while_there_is_no_mask() -> None:
         assert not contains_raw_background(picture.i420)
 
 
+def numbered(number: int) -> NDArray[np.uint8]:
+    """A frame of the pattern that bears its number, 0 to 119, in a corner."""
+    image = draw(number, *SIZE)
+    image[:24, :24] = 2 * number
+    return image
+
+
 class Pattern:
     """The pattern as a source that stalls, fails or comes back as told."""
 
@@ -170,7 +176,7 @@ class Pattern:
             raise SourceError("The camera was unplugged.", "Plug it in again.")
         time.sleep(0.01)
         self._number[0] += 1
-        return draw(self._number[0] % 120, *SIZE)
+        return numbered(self._number[0] % 120)
 
     def close(self) -> None:
         pass
@@ -194,6 +200,10 @@ def run_pipeline(
     pipeline.start()
     end = time.monotonic() + 20
     while not wait(pipeline) and time.monotonic() < end:
+        preview = pipeline.preview()
+        assert preview is None or not contains_raw_background(preview), (
+            "the preview shows what others see, nothing else"
+        )
         time.sleep(0.02)
     satisfied = wait(pipeline)
     pipeline.stop()
@@ -254,20 +264,75 @@ def test_a_lost_source_shows_the_card_tells_the_cure_and_comes_back(monkeypatch:
     assert "Plug it in again." in told
 
 
+def seeing_network(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The exact mask of the very frame, whose number it reads from the corner."""
+    return figure(round(float(image[1:5, 1:5].mean()) / 2), *NETWORK).astype(np.float32) / 255
+
+
+def test_a_mask_of_another_frame_would_show_the_room() -> None:
+    """Otherwise the next test could not fail."""
+    for other, shown in ((0, False), (30, True)):
+        mask = figure(other, *NETWORK).astype(np.float32) / 255
+        picture = next(publish(BASE.replace(temporal=False), fake_loaded(lambda _, m=mask: m), [0], 1))  # type: ignore[misc]
+        assert contains_raw_background(picture.i420) == shown
+
+
 def test_every_picture_was_made_with_its_own_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sequence numbers go up, and the figure of the frame is where the mask is: none is laid over another frame."""
-    masked: list[int] = []
-    original = Processor._matte
+    """While frames are dropped at random, none gets another's mask: that would show the wall beside the figure."""
+    delays = itertools.cycle([0.0, 0.03, 0.01, 0.05])
 
-    def note(self: Processor, frame: Frame, loaded: Loaded) -> NDArray[np.uint8]:
-        masked.append(frame.seq)
-        return original(self, frame, loaded)
+    def network(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = seeing_network(image)
+        time.sleep(next(delays))
+        return mask
 
-    monkeypatch.setattr(processor_module.Processor, "_matte", note)
-    sink, _ = run_pipeline(monkeypatch, [], [fake_loaded(frame_network)], lambda p: p.status().published > 40)
+    sink, _ = run_pipeline(monkeypatch, [], [fake_loaded(network)], lambda p: p.status().published > 40)
+    seen(sink)
     made = [p.seq for p in sink.pictures if p.seq >= 0]
-    assert made == sorted(set(made))
-    assert set(made) <= set(masked)
+    assert made == sorted(set(made)) and made[-1] > len(made), "in order, and some were dropped"
+
+
+class Slow(RecordingSink):
+    """Notes when each write began, and takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began: list[float] = []
+
+    def write(self, picture: Picture) -> None:
+        self.began.append(time.monotonic())
+        super().write(picture)
+        time.sleep(0.05)
+
+
+def test_what_the_user_hides_is_hidden_from_the_next_picture_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw pictures that were made before the effect was switched on, or off air chosen, do not go out after it."""
+    shown = BASE.replace(effect="none", show_room=True)
+    loads = iter([fake_loaded(seeing_network)])
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    monkeypatch.setattr(Loader, "take", lambda self: next(loads, None))
+    for hidden in (BASE, shown.replace(on_air=False)):
+        sink = Slow()
+        source = SupervisedSource(lambda: Pattern(iter(()), [0]))
+        pipeline = Pipeline(shown, supervise=lambda s, source=source: source, open_sink=lambda *_, sink=sink: sink)  # type: ignore[misc]
+        pipeline.start()
+        for _ in range(6):
+            count = len(sink.pictures)
+            while len(sink.pictures) < count + 4:
+                time.sleep(0.005)
+            assert contains_raw_background(sink.pictures[-1].i420), "the room is seen before"
+            pipeline.configure(hidden)
+            switched = time.monotonic()
+            count = len(sink.pictures)
+            while len(sink.pictures) < count + 4:
+                time.sleep(0.005)
+            later = [p for p, t in zip(sink.pictures, sink.began, strict=False) if t > switched]
+            assert not any(contains_raw_background(p.i420) for p in later)
+            if hidden.effect != "none":
+                preview = pipeline.preview()
+                assert preview is not None and not contains_raw_background(preview)
+            pipeline.configure(shown)
+        pipeline.stop()
 
 
 def test_a_vanished_background_is_replaced_by_blur(tmp_path: Path) -> None:

@@ -70,6 +70,15 @@ def test_one_wrong_value_is_enough_to_distrust(value: float) -> None:
         segmenter(np.zeros((72, 128, 3), np.uint8))
 
 
+def test_a_run_that_writes_nothing_leaves_no_old_mask_to_trust() -> None:
+    segmenter, session = make(red_is_person)
+    segmenter(np.full((72, 128, 3), 255, np.uint8))
+    lost, alpha = Segmenter(LITE, session.input, session.output, lambda: None), session.output
+    alpha.fill(0.9)
+    with pytest.raises(UntrustedMask):
+        lost(np.zeros((72, 128, 3), np.uint8))
+
+
 def test_a_file_of_another_shape_than_the_manifest_s_is_refused() -> None:
     with pytest.raises(ValueError, match="by the manifest"):
         Segmenter(LITE, np.zeros((1, 8, 8, 3), np.uint8), np.zeros(LITE.output.shape, np.float32), lambda: None)
