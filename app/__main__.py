@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app import settings as settings_file
 from app.problems import GreenroomError, Problem
@@ -26,7 +26,7 @@ def window(arguments: argparse.Namespace) -> int:
         if os.environ.get("QT_QPA_PLATFORM", "") == "":
             print("No display, so no window: writing greenroom-out.mp4 instead, 10 s at most.", file=sys.stderr)
             arguments.seconds, arguments.json = 10.0, False
-            return _run(settings.replace(sinks=("greenroom-out.mp4",)), arguments)
+            return _run(settings.replace(sinks=("greenroom-out.mp4",)), problems, arguments)
     from app.gui import run_window
 
     return run_window(settings, problems)
@@ -34,16 +34,16 @@ def window(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish without a window."""
-    settings, problems = _settings(arguments)
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return _run(settings, arguments)
+    return _run(*_settings(arguments), arguments)
 
 
-def _run(settings: Settings, arguments: argparse.Namespace) -> int:
+def _run(settings: Settings, problems: list[Problem], arguments: argparse.Namespace) -> int:
     from app.headless import run_headless
 
-    return run_headless(settings, seconds=arguments.seconds, as_json=arguments.json)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    # Whoever runs it wants to be seen, even if the window was last left off air.
+    return run_headless(settings.replace(on_air=True), seconds=arguments.seconds, as_json=arguments.json)
 
 
 def matte(arguments: argparse.Namespace) -> int:
@@ -87,10 +87,18 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measure this machine."""
     from app import bench
 
-    results = bench.measure(arguments.what, frames=arguments.frames, minutes=arguments.minutes)
-    if arguments.output:
-        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    with _output(arguments.output) as output:  # opened before minutes are spent
+        results = bench.measure(arguments.what, frames=arguments.frames, minutes=arguments.minutes)
+        output.write(json.dumps(results, indent=2) + "\n")
     return _report(results, bench.text, arguments)
+
+
+def _output(path: str) -> IO[str]:
+    """The file to write to, or nowhere when no path is given."""
+    try:
+        return Path(path or os.devnull).open("w", encoding="utf-8")
+    except OSError as error:
+        raise GreenroomError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
 
 
 def _report(facts: Any, text: Callable[[Any], str], arguments: argparse.Namespace) -> int:
@@ -123,6 +131,13 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, option: Option, def
         )
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="greenroom",
@@ -148,7 +163,10 @@ def _parser() -> argparse.ArgumentParser:
         if option.flag:
             _add_setting(sub, name, option, default)
     sub.add_argument(
-        "--seconds", type=float, default=0.0, help="Stop after so long (default: 0, when the source ends)."
+        "--seconds",
+        type=float,
+        default=0.0,
+        help="Stop after so long (default: 0, at Ctrl+C; a file that only goes to files is converted once).",
     )
     sub.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
 
@@ -169,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "what", nargs="?", default="all", choices=("all", "compose", "backends", "pipeline", "start", "memory")
     )
-    sub.add_argument("--frames", type=int, default=300, help="Frames a measurement (default: 300).")
+    sub.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
     sub.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
     sub.add_argument("--output", default="", help="Also write the results to this JSON file.")
     return parser

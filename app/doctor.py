@@ -17,11 +17,6 @@ from app.segmentation import network_files
 from backends import BACKENDS, child
 from models.manifest import ModelError, manifest
 
-LOOPBACK_CURE = (
-    "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r) && "
-    "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Greenroom video_nr=10"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -92,7 +87,9 @@ def _outputs() -> Iterator[Finding]:
         # One way to be seen is enough; the others are only mentioned.
         yield Finding("virtual camera", fine or usable, f"{name}: {state}")
     if not usable and sys.platform == "linux":
-        yield Finding("virtual camera", False, "no way to be seen in a call", LOOPBACK_CURE)
+        from app.publish.v4l2 import how_to_load  # Linux's alone
+
+        yield Finding("virtual camera", False, "no way to be seen in a call", how_to_load())
         yield from _secure_boot()
     elif not usable:
         yield Finding("virtual camera", False, "none", "Install OBS Studio once: its virtual camera is used.")
@@ -108,12 +105,14 @@ def _secure_boot() -> Iterator[Finding]:
 
 def _exclusive_caps() -> Iterator[Finding]:
     """Chromium lists a loopback device only with exclusive_caps=1."""
+    from app.publish.v4l2 import LOAD
+
     try:
         values = Path("/sys/module/v4l2loopback/parameters/exclusive_caps").read_text(encoding="utf-8")
     except OSError:
         return
     fine = values.strip().startswith(("Y", "1"))
-    cure = "" if fine else "sudo modprobe -r v4l2loopback && " + LOOPBACK_CURE.split("&& ")[1]
+    cure = "" if fine else f"sudo modprobe -r v4l2loopback && {LOAD}"
     yield Finding("virtual camera", fine, f"v4l2loopback's exclusive_caps is {'on' if fine else 'off'}", cure)
 
 

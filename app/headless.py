@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from app.capture.factory import open_source, settle
+from app.capture.factory import open_source, parse, settle
 from app.compose.effects import build_effect
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
@@ -25,6 +25,7 @@ from app.settings import Settings
 from app.status import Status
 from backends import BackendError, selector
 from models.manifest import ModelError, get_model
+from models.segmenter import UntrustedMask
 
 POLL_SECONDS = 0.25
 """Pause between two looks at the pipeline's status."""
@@ -39,7 +40,7 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
         GreenroomError: the source cannot be opened, the effect cannot be built, or a conversion failed.
     """
     width, height = settings.dimensions
-    build_effect(settings)  # a window goes on with blur and says so; here nobody may be looking
+    _check(settings)
     rate = _file_rate(settings)
     convert = rate > 0 and all(is_file(spec) for spec in settings.sinks)
     pipeline = _converter(settings, rate) if convert else Pipeline(settings)
@@ -72,7 +73,23 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status))
     if interrupted == [signal.SIGINT]:
         return 130
-    return 0 if status.published else 1  # a camera that never came, say: its cure stands above
+    # A camera that never came, say, or a damaged file: the cure stands above.
+    return 1 if not status.published or (convert and status.problems) else 0
+
+
+def _check(settings: Settings) -> None:
+    """Raise `GreenroomError` for what is known to fail: a window goes on and says so; here nobody may be looking."""
+    build_effect(settings)
+    try:
+        get_model(settings.model)
+    except ModelError as error:
+        raise GreenroomError(str(error)) from error
+    kind, path = parse(settings.source)
+    source = Path(path).expanduser()
+    for spec in settings.sinks:
+        sink = Path(spec.removeprefix("file:")).expanduser()
+        if kind == "file" and is_file(spec) and sink.exists() and source.exists() and sink.samefile(source):
+            raise GreenroomError(f"{spec} is the source itself.", "Give the sink another name.")
 
 
 def _file_rate(settings: Settings) -> float:
@@ -82,7 +99,8 @@ def _file_rate(settings: Settings) -> float:
     """
     width, height = settings.dimensions
     spec = settle(settings.source)
-    if spec.startswith(("camera", "/dev/video")) or spec == "pattern":
+    kind, _ = parse(spec)
+    if kind in ("camera", "pattern"):
         return 0.0
     source = open_source(spec, width=width, height=height, fps=settings.fps, loop=False)
     rate = 0.0 if source.live else source.fps or settings.fps
@@ -140,6 +158,8 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     Raises:
         GreenroomError: the input cannot be read, the model cannot run, or the folder cannot be written.
     """
+    if Path(source).is_dir() and folder.exists() and folder.samefile(source):
+        raise GreenroomError(f"{folder} holds the pictures themselves.", "Write the alphas to another folder.")
     frames = open_source(source, width=1280, height=720, fps=30, loop=False)
     try:
         model = get_model(settings.model)
@@ -150,9 +170,12 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
     started, count = time.monotonic(), 0
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:
-        for _ in write_mattes(frames, matter, folder):
-            count += 1
-            bar.update()
+        try:
+            for _ in write_mattes(frames, matter, folder):
+                count += 1
+                bar.update()
+        except (BackendError, UntrustedMask) as error:
+            raise GreenroomError(f"The network failed at frame {count}: {error}", "Try another --backend.") from error
     frames.close()
     loaded.session.close()
     seconds = time.monotonic() - started

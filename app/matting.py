@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from app.capture import EndOfSource, Source
+from app.capture import BrokenFrame, EndOfSource, Source
 from app.capture.file import FolderSource
 from app.frame import Image
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
 from app.problems import GreenroomError
 from models.segmenter import Segmenter
+
+log = logging.getLogger(__name__)
 
 
 class Matter:
@@ -50,18 +55,19 @@ class Matter:
 
 
 def names(source: Source) -> Iterator[str]:
-    """The PNG files' names for a source's frames: as the pictures of a folder, else numbers in order."""
+    """The PNG files' names for a source's frames: as the pictures of a folder, else numbers in order.
+
+    Where two pictures differ in their extension only, theirs keep it: a.jpg.png and a.png.png.
+    """
     if isinstance(source, FolderSource):
-        yield from (f"{path.stem}.png" for path in source.paths)
+        stems = Counter(path.stem for path in source.paths)
+        yield from (f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in source.paths)
         return
-    number = 0
-    while True:
-        yield f"{number:06d}.png"
-        number += 1
+    yield from (f"{number:06d}.png" for number in itertools.count())
 
 
 def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
-    """Write one 8-bit PNG a frame; yields each file's name once it is written.
+    """Write one 8-bit PNG a frame; yields each file's name once it is written. Broken pictures are left out and logged.
 
     Raises:
         GreenroomError: the folder or a file in it cannot be written.
@@ -75,6 +81,9 @@ def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
             frame = source.read()
         except EndOfSource:
             return
+        except BrokenFrame as error:
+            log.warning("%s", error)
+            continue
         path = folder / name
         _, png = cv2.imencode(".png", matter(frame), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -10,14 +11,16 @@ from pathlib import Path
 
 from app.problems import Problem
 from app.settings import Settings
-from backends import BACKENDS, BackendError, Session, get_backend, selector
+from backends import BACKENDS, Session, get_backend, selector
 from backends.selector import Candidate
-from models.manifest import Model, ModelError, get_model
+from models.manifest import Model, get_model
 from models.segmenter import Segmenter
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
 """Seconds until a device that failed is tried again, doubled each time: a driver's reset takes a few seconds and a
 replugged dock a little more, but loading what will never work must not cost CPU for the rest of the day."""
+
+log = logging.getLogger(__name__)
 
 LAST_SECONDS = 3.0
 """A runtime that is still loading when the process ends takes it down ("terminate called…"), so its end is waited for:
@@ -137,8 +140,9 @@ class Loader:
         while (order := self._next()) is not None:
             try:
                 order()
-            except (ModelError, BackendError) as error:
-                self.problem = Problem("segmenter", f"The network cannot be used: {error}", "")
+            except Exception as error:  # a fault here must not leave the picture covered for ever without a word
+                log.exception("The network cannot be used")
+                self.problem = Problem("segmenter", f"The network cannot be used: {error}", "Run `greenroom doctor`.")
         with self._lock:
             left = [loaded for loaded in (self._ready, self._standby) if loaded]
             self._ready = self._standby = None
@@ -187,7 +191,7 @@ class Loader:
             if not _same(candidate, self._running):
                 try:
                     loaded = load(model, candidate)
-                except (BackendError, ModelError, ValueError) as error:
+                except Exception as error:
                     why = f"{candidate}: {error}"
                     troubles[why] = None
                     self._failed[candidate.backend, candidate.device] = why
@@ -207,7 +211,7 @@ class Loader:
         for candidate in [c for c in anywhere if c.device == "CPU"]:
             try:
                 standby = load(model, candidate)
-            except (BackendError, ModelError, ValueError):
+            except Exception:
                 continue  # the next; what is wrong with it is said when it is wanted
             with self._lock:
                 self._standby, old = standby, self._standby

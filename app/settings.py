@@ -21,12 +21,12 @@ from typing import Any
 import platformdirs
 
 from app.problems import Problem, SettingsError
+from backends import BACKENDS
 
 VERSION = 2
 """The file's version; `_MIGRATIONS` lifts older files."""
 
 EFFECTS = ("blur", "image", "video", "colour", "alpha", "none")
-BACKENDS = ("auto", "onnxruntime", "openvino", "litert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Settings:
         "auto",
         "The runtime; auto takes the one that measured fastest here.",
         flag="--backend",
-        choices=BACKENDS,
+        choices=("auto", *BACKENDS),
     )
     threads: int = _option(0, "Threads of the network; 0 lets it choose.", flag="--threads", minimum=0, maximum=64)
     theme: str = _option("system", "Colours of the window.", choices=("system", "light", "dark"))

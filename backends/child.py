@@ -5,6 +5,7 @@ Run as `python -m backends.child probe NAME` or `… measure NAME PATH DEVICE TH
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -80,7 +81,8 @@ def _measure_here(name: str, path: str, device: str, threads: str) -> dict[str, 
 def main(arguments: list[str]) -> None:
     try:
         verb, *rest = arguments
-        answer = asdict(get_backend(*rest).probe()) if verb == "probe" else _measure_here(*rest)
+        with contextlib.redirect_stdout(sys.stderr):  # what a runtime prints is not the answer
+            answer = asdict(get_backend(*rest).probe()) if verb == "probe" else _measure_here(*rest)
     except BackendError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer))

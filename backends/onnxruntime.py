@@ -117,18 +117,11 @@ def _open(network: str | bytes, device: str, threads: int) -> Any:
     for name, value in provider.session.items():
         setattr(options, name, value)
     if device in ("CUDA", "TensorRT"):
-        _preload(ort)
-    with contextlib.redirect_stdout(None):  # its own report of a fallback
-        session = ort.InferenceSession(network, options, providers=[(provider.name, dict(provider.options()))])
+        ort.preload_dlls()  # CUDA's libraries from NVIDIA's wheels; those of the system are found without
+    session = ort.InferenceSession(network, options, providers=[(provider.name, dict(provider.options()))])
     if session.get_providers()[0] != provider.name:
         raise BackendError(f"{provider.title} does not work here: {provider.why_not() or 'there is no such device'}")
     return session
-
-
-def _preload(ort: Any) -> None:
-    """Load CUDA's libraries from NVIDIA's wheels where they are installed; the system's are found without."""
-    with contextlib.redirect_stdout(None):
-        ort.preload_dlls()
 
 
 def probe() -> Availability:

@@ -17,9 +17,10 @@ CURE = "Reinstall Greenroom (the package openvino is part of it) and update the 
 def _core() -> Any:
     try:
         import openvino
+
+        return openvino.Core()
     except Exception as error:
-        raise BackendError(f"OpenVINO cannot be imported ({last_line(error)}). {CURE}") from error
-    return openvino.Core()
+        raise BackendError(f"OpenVINO cannot be started ({last_line(error)}). {CURE}") from error
 
 
 def probe() -> Availability:
@@ -38,8 +39,6 @@ class OpenVinoSession:
     """A network in OpenVINO, compiled for the lowest latency of one frame at a time."""
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
-        import openvino
-
         core = _core()
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if device == "CPU":
@@ -50,6 +49,8 @@ class OpenVinoSession:
         else:
             config["CACHE_DIR"] = platformdirs.user_cache_dir("greenroom", appauthor=False)
         try:
+            import openvino
+
             compiled = core.compile_model(str(path), device, config)
             self.input = np.zeros(tuple(compiled.input(0).shape), compiled.input(0).element_type.to_dtype())
             self.output = np.zeros(tuple(compiled.output(0).shape), np.float32)

@@ -17,6 +17,7 @@ import pytest
 
 from app.__main__ import main
 from app.capture.testpattern import draw
+from app.settings import Settings, save
 from assets import asset
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +115,66 @@ def test_matte_of_a_video_is_numbered_and_finds_the_person(
     assert overlap > 0.9
 
 
+def test_matte_loses_no_picture_to_its_neighbour_or_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number, name in enumerate(("a.png", "a.jpg", "b.png")):
+        cv2.imwrite(str(folder / name), draw(number, 320, 180))
+    (folder / "c.png").write_bytes(b"broken")
+    run_json(capsys, "matte", str(folder), str(out), "--backend", "onnxruntime")
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg.png", "a.png.png", "b.png"]
+    before = (folder / "b.png").read_bytes()
+    assert main(["matte", str(folder), str(folder)]) == 1
+    assert "another folder" in capsys.readouterr().err
+    assert (folder / "b.png").read_bytes() == before
+
+
+def test_a_conversion_never_replaces_its_source(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "camera-talk.mp4"
+    copy.write_bytes(short_clip.read_bytes())
+    assert main(["run", *QUICK, "--source", str(copy), "--sink", str(copy)]) == 1
+    assert "another name" in capsys.readouterr().err
+    assert copy.read_bytes() == short_clip.read_bytes()
+    status = run_json(capsys, "run", *QUICK, "--source", str(copy), "--sink", str(tmp_path / "out.mp4"))
+    assert status["published"] == 12, "a file, whatever its name begins with"  # type: ignore[index]
+
+
+def test_a_run_is_on_air_whatever_the_window_was(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(Settings().replace(on_air=False))
+    out = tmp_path / "out.mp4"
+    run_json(capsys, "run", *QUICK[1:], "--source", str(short_clip), "--effect", "colour", "--sink", str(out))
+    np.testing.assert_allclose(frames_of(out)[5][5, 5], (64, 177, 0), atol=12)
+
+
+def test_a_damaged_video_is_converted_as_far_as_it_goes_and_told(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, cut, out = tmp_path / "whole.mkv", tmp_path / "cut.mkv", tmp_path / "out.mp4"
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for number in range(60):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number, 320, 180), format="bgr24")))
+        container.mux(stream.encode())
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    assert main(["run", *QUICK, "--source", str(cut), "--sink", str(out)]) == 1
+    assert "is damaged" in capsys.readouterr().out
+    assert 10 < len(frames_of(out)) < 50
+
+
+def test_a_run_that_nobody_could_see_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", *QUICK, "--source", "pattern", "--sink", "v4l2:/dev/video99", "--seconds", "1", "--json"]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["published"] == 0
+    assert "video99" in captured.out
+
+
 @pytest.mark.parametrize("command", ["devices", "models", "doctor"])
 def test_reports_are_json_and_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     main([command, "--json"])
@@ -145,6 +206,8 @@ def test_bench_measures_what_it_is_asked_for(tmp_path: Path, capsys: pytest.Capt
         (["matte", "{clip}", "/proc/nowhere"], "nowhere"),
         (["matte", "gone.mp4", "out"], r"gone\.mp4"),
         (["matte", "{clip}", "out", "--model", "huge"], "lite"),
+        (["run", "--source", "pattern", "--model", "huge"], "lite"),
+        (["bench", "compose", "--output", "/proc/nowhere.json"], "nowhere.json"),
     ],
 )
 def test_errors_name_the_cure_and_exit_with_1(
@@ -169,7 +232,7 @@ def test_errors_name_the_cure_and_exit_with_1(
 
 
 def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run", "--effect", "sparkles"], ["dance"], ["matte"]):
+    for arguments in (["run", "--effect", "sparkles"], ["dance"], ["matte"], ["bench", "--frames", "0"]):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 2

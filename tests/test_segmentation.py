@@ -142,6 +142,19 @@ def test_when_nothing_runs_it_says_why_and_tries_again(
     assert take(loader).candidate == CPU
 
 
+def test_a_fault_of_any_kind_ends_no_loader(machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(model: Model, candidate: Candidate) -> Loaded:
+        if candidate == CPU:
+            raise ImportError("No module named 'openvino'")
+        return machine.load(model, candidate)
+
+    monkeypatch.setattr(module, "load", fault)
+    loader.wanted(Settings())
+    assert take(loader).candidate == LITERT
+    until(lambda: loader.problem)
+    assert "openvino" in str(loader.problem)
+
+
 def test_a_damaged_file_is_told_and_the_loader_lives_on(
     machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

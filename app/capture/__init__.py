@@ -17,11 +17,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.frame import Image
-from app.problems import SourceError
+from app.problems import Problem, SourceError
 
 
 class EndOfSource(Exception):
-    """The source has no more frames, which is no error."""
+    """The source has no more frames, which is no error; `problem` says if it should have had more."""
+
+    def __init__(self, problem: Problem | None = None) -> None:
+        super().__init__(str(problem or "the source has no more frames"))
+        self.problem = problem
 
 
 class BrokenFrame(SourceError):

@@ -112,15 +112,25 @@ def supervise(spec: str, *, width: int, height: int, fps: float, loop: bool, rea
     return SupervisedSource(reopen, name=spec, fps=fps, realtime=realtime)
 
 
-def _open(spec: str, wish: Wish) -> Source:
+def parse(spec: str) -> tuple[str, str]:
+    """The kind of a specification, one of `KINDS`, and the rest, e.g. the path of a "file".
+
+    Raises:
+        SourceError: there is no such kind or file.
+    """
     kind, _, rest = spec.partition(":")
     if kind in KINDS and (rest or kind != "file"):
-        return KINDS[kind][0](rest, wish)
+        return kind, rest
     if spec.startswith("/dev/video"):
-        return _camera(spec, wish)
+        return "camera", spec
     if spec and Path(spec).expanduser().exists():
-        return _file(spec, wish)
+        return "file", spec
     if Path(spec).suffix or "/" in spec or "\\" in spec:
         raise SourceError(f"There is no file or folder {spec}.", "Check the path.")
     choices = "; ".join(f"{name}: {text}" for name, (_, text) in KINDS.items())
     raise SourceError(f"There is no source {spec!r}.", f"Choose one of these, or the path of a file. {choices}.")
+
+
+def _open(spec: str, wish: Wish) -> Source:
+    kind, rest = parse(spec)
+    return KINDS[kind][0](rest, wish)

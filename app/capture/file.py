@@ -11,13 +11,16 @@ import cv2
 from app.capture import BrokenFrame, EndOfSource
 from app.capture.image import MAX_SIDE, SUFFIXES, bgr, read_image
 from app.frame import Image
-from app.problems import SourceError
+from app.problems import Problem, SourceError
 
 # FFmpeg would write each damaged picture of a video to the terminal; 8 is "fatal". Read when OpenCV first uses it.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")
 
 _MOST_FPS = 240.0
 """Files that claim a higher rate (some say 1000 or 90000, their clock) are played at the wanted one instead."""
+
+_WHOLE = 0.9
+"""Share of the frames a file claims that make it whole: containers estimate the number from duration and rate."""
 
 
 class VideoFileSource:
@@ -49,6 +52,7 @@ class VideoFileSource:
         self.fps = fps if 0 < fps <= _MOST_FPS else 0.0
         self.length = max(0, round(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         """Frames in the file as it says itself, 0 where unknown."""
+        self._count = 0
 
     def read(self) -> Image:
         """The next frame.
@@ -61,14 +65,22 @@ class VideoFileSource:
         if image is None:
             image = self._decode()
         if image is not None:
+            self._count += 1
             return image
         if not self._loop:
-            raise EndOfSource
+            raise EndOfSource(self._shortfall())
         return self._rewind()
 
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
+
+    def _shortfall(self) -> Problem | None:
+        """What is wrong with a file that ended before its time."""
+        if self._count >= _WHOLE * self.length:
+            return None
+        message = f"{self.name} is damaged: {self._count} of about {self.length} frames could be decoded."
+        return Problem("source", message, "Copy or record it again; what could be read was used.")
 
     def _rewind(self) -> Image:
         # Opened anew: seeking to the start fails with some containers, this with none.

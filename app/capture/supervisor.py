@@ -92,8 +92,8 @@ class SupervisedSource:
                         since = captured.captured_at if since is None else since
                         self._condition = ("live", None)
                         yield captured
-            except EndOfSource:
-                self._condition = ("ended", None)
+            except EndOfSource as end:
+                self._condition = ("ended", end.problem)
                 return
             except SourceError as error:
                 problem = error.problem

@@ -61,8 +61,8 @@ class Compositor:
         return np.dstack([bgr, alpha])
 
     def _blend(self, frame: Image, alpha: Image, out: Image, *, keep_colour: bool) -> None:
-        chroma_size = self._chroma_alpha.shape[::-1]
-        cv2.resize(alpha, chroma_size, dst=self._chroma_alpha, interpolation=cv2.INTER_AREA)
+        # OpenCV's I420 takes each chroma sample from the upper left pixel of its four, so its alpha is taken there too.
+        np.copyto(self._chroma_alpha, alpha[::2, ::2])
         band = _band(alpha, self._mask)
         chroma_band = _band(self._chroma_alpha, self._chroma_mask)
         plain = len(band) > MAX_BAND * alpha.size

@@ -43,8 +43,7 @@ class PipeWireSink:
         self._state, self._error = pw.STATE_CONNECTING, ""
         self._settled = threading.Event()
         self._pw = _load()
-        self._loop = self._pw.pw_thread_loop_new(b"greenroom", None)
-        self._context = self._pw.pw_context_new(self._pw.pw_thread_loop_get_loop(self._loop), None, 0)
+        self._loop, self._context = _context(self._pw, b"greenroom")
         self._stream: int | None = None
         try:
             self._connect(label, fps)
@@ -169,10 +168,9 @@ def state() -> str:
     """ "ready" when a camera could be made now, else what is missing."""
     try:
         library = _load()
+        loop, context = _context(library, b"greenroom-probe")
     except SinkError as error:
         return str(error)
-    loop = library.pw_thread_loop_new(b"greenroom-probe", None)
-    context = library.pw_context_new(library.pw_thread_loop_get_loop(loop), None, 0)
     try:
         return "ready" if library.pw_context_connect(context, None, 0) else f"{_MISSING} {_RESTART}"
     finally:
@@ -185,6 +183,17 @@ def _load() -> ctypes.CDLL:
         return pw.load()
     except OSError as error:
         raise SinkError("PipeWire's library is missing.", "Install it: sudo apt install libpipewire-0.3-0") from error
+
+
+def _context(library: ctypes.CDLL, name: bytes) -> tuple[int, int]:
+    """A thread's loop and a context on it; PipeWire gives none without its configuration files."""
+    loop = library.pw_thread_loop_new(name, None)
+    context = library.pw_context_new(library.pw_thread_loop_get_loop(loop), None, 0) if loop else None
+    if not context:
+        if loop:
+            library.pw_thread_loop_destroy(loop)
+        raise SinkError("PipeWire cannot be set up.", "Install it whole: sudo apt install --reinstall pipewire-bin")
+    return loop, context
 
 
 def _properties(label: str) -> bytes:
