@@ -52,7 +52,7 @@ bench: setup
 # The lock holds for every platform and Python; it is what `make setup` installs.
 lock:
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra test --extra editable --no-emit-index-url \
 	    --no-header --output-file $(LOCK) pyproject.toml
 
 docs: setup

@@ -158,39 +158,45 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(function=function)
         return sub
 
-    sub = command(run, "--effect image --image bookshelf --sink v4l2 --sink recording.mp4")
+    _add_run_flags(command(run, "--effect image --image bookshelf --sink v4l2 --sink recording.mp4"))
+    _add_matte_flags(command(matte, "talk.mp4 alphas/ --model lite --temporal on"))
+    command(devices, "--json")
+    command(models, "--json")
+    command(doctor, "")
+    _add_bench_flags(command(bench, "pipeline --frames 600 --output bench.json"))
+    return parser
+
+
+def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     for name, option, default in Settings().items():
         if option.flag:
-            _add_setting(sub, name, option, default)
-    sub.add_argument(
+            _add_setting(parser, name, option, default)
+    parser.add_argument(
         "--seconds",
         type=float,
         default=0.0,
         help="Stop after so long (default: 0, at Ctrl+C; a file that only goes to files is converted once).",
     )
-    sub.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
+    parser.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
 
-    sub = command(matte, "talk.mp4 alphas/ --model lite --temporal on")
-    sub.add_argument("input", metavar="INPUT", help="A video, a picture, or a folder of pictures.")
-    sub.add_argument("output_dir", metavar="OUTPUT_DIR", help="Folder for the PNGs; it is made if missing.")
+
+def _add_matte_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="INPUT", help="A video, a picture, or a folder of pictures.")
+    parser.add_argument("output_dir", metavar="OUTPUT_DIR", help="Folder for the PNGs; it is made if missing.")
     known = {name: option for name, option, _ in Settings().items()}
     for name in ("model", "backend", "threads"):
-        _add_setting(sub, name, known[name], getattr(Settings, name))
-    sub.set_defaults(model=Settings.model, backend=Settings.backend, threads=Settings.threads)
-    sub.add_argument("--temporal", choices=("on", "off"), default="on", help=known["temporal"].help)
-    sub.add_argument("--refine", choices=("on", "off"), default="on", help=known["refine"].help)
+        _add_setting(parser, name, known[name], getattr(Settings, name))
+    parser.set_defaults(model=Settings.model, backend=Settings.backend, threads=Settings.threads)
+    for name in ("temporal", "refine"):
+        parser.add_argument(known[name].flag, choices=("on", "off"), default="on", help=known[name].help)
 
-    command(devices, "--json")
-    command(models, "--json")
-    command(doctor, "")
-    sub = command(bench, "pipeline --frames 600 --output bench.json")
-    sub.add_argument(
-        "what", nargs="?", default="all", choices=("all", "compose", "backends", "pipeline", "start", "memory")
-    )
-    sub.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
-    sub.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
-    sub.add_argument("--output", default="", help="Also write the results to this JSON file.")
-    return parser
+
+def _add_bench_flags(parser: argparse.ArgumentParser) -> None:
+    parts = ("all", "compose", "backends", "pipeline", "start", "memory")
+    parser.add_argument("what", nargs="?", default="all", choices=parts, help="What to measure (all: without memory).")
+    parser.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
+    parser.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
+    parser.add_argument("--output", default="", help="Also write the results to this JSON file.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

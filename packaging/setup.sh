@@ -25,4 +25,4 @@ echo "Making $venv with $("$python" --version)"
 "$python" -m venv "$venv"
 echo "Installing the packages of $lock (about 700 MB to download the first time)"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$lock"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --editable .
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
