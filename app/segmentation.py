@@ -11,9 +11,9 @@ from pathlib import Path
 
 from app.problems import Problem
 from app.settings import Settings
-from backends import BACKENDS, Session, get_backend, selector
+from backends import BACKENDS, BackendError, Session, get_backend, selector
 from backends.selector import Candidate
-from models.manifest import Model, get_model
+from models.manifest import Model, ModelError, get_model
 from models.segmenter import Segmenter
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
@@ -140,9 +140,11 @@ class Loader:
         while (order := self._next()) is not None:
             try:
                 order()
-            except Exception as error:  # a fault here must not leave the picture covered for ever without a word
-                log.exception("The network cannot be used")
+            except (ModelError, BackendError) as error:
                 self.problem = Problem("segmenter", f"The network cannot be used: {error}", "Run `greenroom doctor`.")
+            except Exception as error:  # a fault of ours must not leave the picture covered for ever without a word
+                log.exception("The loader failed")
+                self.problem = Problem("segmenter", f"The loader failed: {error!r}.", "Start Greenroom again.")
         with self._lock:
             left = [loaded for loaded in (self._ready, self._standby) if loaded]
             self._ready = self._standby = None
