@@ -94,8 +94,8 @@ def _take(shot: Shot, path: Path, source: str) -> tuple[Path, float]:
         _wait(lambda: window.preview.has_image)
         first = time.monotonic() - started
         _wait(lambda: window.status is not None and (not window.status.protected))
-        settled = window.status.published + SETTLED if window.status else SETTLED
-        _wait(lambda: window.status is not None and window.status.published > settled)
+        settled = window.status.captured + SETTLED if window.status else SETTLED
+        _wait(lambda: window.status is not None and window.status.captured > settled)
         picture = window.preview.picture_rect().toRect().translated(window.preview.mapTo(window, QPoint()))
         _save(window.grab().toImage(), picture, path)
     finally:
