@@ -33,7 +33,7 @@ from app.settings import Settings
 FONTS = ("Inter", "Cantarell", "Noto Sans", "DejaVu Sans")
 """The first of these that is installed is used, as a desktop would set one; Qt without a display has none."""
 
-SETTLED = 45
+SETTLED = 75
 """Pictures to wait for after the first with a person: exposure, matte and figures have settled."""
 
 LONGEST = 60.0
