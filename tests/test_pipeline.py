@@ -190,6 +190,43 @@ def test_a_conversion_whose_last_pictures_do_not_fit_the_disk_failed(sink: Recor
     pipeline.stop()
 
 
+@pytest.mark.parametrize(("rate", "longest", "shortest"), [(60, 42, 25), (30, 42, 24), (25, 50, 30)])
+def test_the_pace_is_even_whatever_the_camera_s(
+    sink: RecordingSink, monkeypatch: pytest.MonkeyPatch, rate: int, longest: float, shortest: float
+) -> None:
+    """A camera of 60, 30 or 25 frames a second with 4 ms of jitter: 30 a second or fewer, evenly, none lost."""
+    rng = np.random.default_rng(0)
+    times = iter(np.arange(601) / rate + rng.uniform(-0.004, 0.004, 601))
+    taken: list[float] = []
+    monkeypatch.setattr(Pipeline, "_hand_over", lambda self, frame: taken.append(frame.captured_at))
+
+    class Camera(Numbered):
+        fps = float(rate)
+
+    source = Camera()
+    clock = [0.0]
+
+    def read() -> NDArray[np.uint8]:
+        try:
+            clock[0] = float(next(times))
+        except StopIteration:
+            raise EndOfSource from None
+        return np.zeros((180, 320, 3), np.uint8)
+
+    monkeypatch.setattr(source, "read", read)
+    pipeline = Pipeline(
+        BASE,
+        supervise=lambda s: SupervisedSource(lambda: source, now=lambda: clock[0]),
+        open_sink=lambda *_: sink,
+    )
+    RUNNING.append(pipeline)
+    pipeline.start()
+    until(lambda: pipeline.status().source == "ended")
+    gaps = np.diff(taken) * 1000
+    assert len(taken) >= 600 * min(1.0, 30 / rate) - 2
+    assert gaps.max() < longest and gaps.min() > shortest
+
+
 def test_off_air_others_see_the_card_and_the_preview_stays(sink: RecordingSink) -> None:
     pipeline = make(sink, Numbered(pause=0.005), BASE.replace(on_air=False))
     pipeline.start()
