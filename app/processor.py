@@ -7,6 +7,7 @@ room. The only way to the raw frame is the effect `none`, which the settings ref
 from __future__ import annotations
 
 import time
+from collections import deque
 
 import numpy as np
 
@@ -28,6 +29,9 @@ EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_ro
 
 EFFECT_RETRY_SECONDS = 5.0
 """Pause between two tries to build an effect: a broken picture takes some 50 ms, which one frame in 150 can bear."""
+
+CUTOUTS = 4
+"""Buffers with alpha in turns: one being made, one waiting, one being published, and one to spare."""
 
 FORGET_SECONDS = 0.5
 """After a gap this long the last mask says nothing about the new one: a person turns their head in half a second."""
@@ -133,7 +137,8 @@ class Processor:
             self._effect.fill(self._i420, alpha, picture.i420)
         self._compositor.compose(self._i420, alpha, picture.i420)
         if self._settings.effect == "alpha":
-            picture.bgra = self._compositor.cut_out(self._i420, alpha)
+            picture.bgra = self._next_cutout()
+            self._compositor.cut_out(self._i420, alpha, picture.bgra)
         self._stopwatch.add("compose", time.perf_counter() - start)
 
     def _cover(self, picture: Picture) -> None:
@@ -144,13 +149,22 @@ class Processor:
             self._replace_effect(error)
             self._effect.fill(self._i420, None, picture.i420)
         if self._settings.effect == "alpha":
-            picture.bgra = np.zeros((*self._i420_size[::-1], 4), np.uint8)
+            picture.bgra = self._next_cutout()
+            picture.bgra.fill(0)
 
     def _allocate(self) -> None:
         width, height = self._i420_size = self._settings.dimensions
         self._i420 = np.empty((height * 3 // 2, width), np.uint8)
         self._compositor = Compositor(width, height)
+        self._cutouts: deque[Image] = deque()
         self._memory = None
+
+    def _next_cutout(self) -> Image:
+        """A BGRA buffer that nobody uses any more."""
+        if not self._cutouts:
+            self._cutouts.extend(np.empty((*self._i420_size[::-1], 4), np.uint8) for _ in range(CUTOUTS))
+        self._cutouts.rotate()
+        return self._cutouts[0]
 
     def _refiner_for(self, mask_width: int, mask_height: int) -> Refiner:
         if self._refiner is None or self._refiner.mask_size != (mask_width, mask_height):

@@ -42,7 +42,10 @@ def test_any_size_gives_a_whole_picture(width: int, height: int, seed: int, stre
     Blur(strength).fill(frame, alpha, out)
     Compositor(width, height).compose(frame, alpha, out)
     assert out.shape == (height * 3 // 2, width)
-    assert Compositor(width, height).cut_out(frame, alpha).shape == (height, width, 4)
+    bgra = np.full((height, width, 4), 77, np.uint8)
+    Compositor(width, height).cut_out(frame, alpha, bgra)
+    np.testing.assert_array_equal(bgra[..., 3], alpha)
+    assert not bgra[alpha == 0].any()
 
 
 @settings(max_examples=20, deadline=None)
@@ -91,7 +94,9 @@ def test_the_person_never_bleeds_into_the_blurred_room() -> None:
 def test_cut_out_is_straight_and_hides_the_room() -> None:
     frame = from_bgr(draw(0, 640, 360))
     alpha = figure(0, 640, 360)
-    bgra = Compositor(640, 360).cut_out(frame, alpha)
+    bgra, compositor = np.full((360, 640, 4), 77, np.uint8), Compositor(640, 360)
+    compositor.cut_out(from_bgr(draw(40, 640, 360)), figure(40, 640, 360), bgra)  # what is left of it must not matter
+    compositor.cut_out(frame, alpha, bgra)
     assert not bgra[alpha == 0].any()
     np.testing.assert_array_equal(bgra[..., 3], alpha)
     inside = cv2.erode(alpha, np.ones((5, 5), np.uint8)) == 255  # colour has half the resolution

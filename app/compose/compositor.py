@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.compose.planes import new_i420, planes, to_bgr
+from app.compose.planes import BLACK, planes
 from app.compose.surroundings import average, person_weight, room_weight, shrink
 from app.frame import Image
 
@@ -40,6 +40,7 @@ class Compositor:
         self._chroma_alpha = np.empty((height // 2, width // 2), np.uint8)
         self._mask = np.empty((height, width), np.uint8)
         self._chroma_mask = np.empty((height // 2, width // 2), np.uint8)
+        self._person: Image | None = None
 
     def compose(self, frame: Image, alpha: Image, out: Image) -> None:
         """Lay the person of `frame` over the background that is already in `out`.
@@ -51,14 +52,23 @@ class Compositor:
         """
         self._blend(frame, alpha, out, keep_colour=False)
 
-    def cut_out(self, frame: Image, alpha: Image) -> Image:
-        """The person alone as uint8 BGRA (H, W, 4), straight alpha, colour 0 where alpha is 0."""
-        height, width = alpha.shape
-        person = new_i420(width, height)
-        self._blend(frame, alpha, person, keep_colour=True)
-        bgr = to_bgr(person)
-        bgr[alpha == 0] = 0
-        return np.dstack([bgr, alpha])
+    def cut_out(self, frame: Image, alpha: Image, out: Image) -> None:
+        """The person alone, straight alpha, colour 0 where alpha is 0.
+
+        Args:
+            frame, alpha: as for `compose`.
+            out: uint8 BGRA (H, W, 4) to write into.
+        """
+        if self._person is None:
+            self._person = np.empty_like(frame)
+        for plane, value in zip(planes(self._person), BLACK, strict=True):
+            plane.fill(value)
+        self._blend(frame, alpha, self._person, keep_colour=True)
+        cv2.cvtColor(self._person, cv2.COLOR_YUV2BGRA_I420, dst=out)
+        cv2.insertChannel(alpha, out, 3)
+        # As one number a pixel: a twentieth of the time that indexing by a mask takes.
+        pixels = out.view(np.uint32)[..., 0]
+        np.multiply(pixels, alpha > 0, out=pixels)
 
     def _blend(self, frame: Image, alpha: Image, out: Image, *, keep_colour: bool) -> None:
         # OpenCV's I420 takes each chroma sample from the upper left pixel of its four, so its alpha is taken there too.
