@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,46 @@ def test_the_exported_form_is_the_trained_network() -> None:
     assert found.shape == (2, 64, 96, 1)
     assert found.std() > 0
     assert torch.allclose(found[..., 0], expected[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["mlp", "attention", "bilinear"])
+@pytest.mark.parametrize("group", [1, 8])
+def test_every_variant_of_the_network_exports_as_it_was_trained(variant: str, group: int) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Deployed, Segmenter, multiplied
+
+    torch.manual_seed(0)
+    shape = dataclasses.replace(multiplied(0.5, 0.5), variant=variant, group=group)
+    network = Segmenter(shape).train()
+    image = torch.randint(0, 256, (2, 3, 64, 96)).float()
+    network(image)  # batch norms that have seen something
+    network.eval()
+    with torch.no_grad():
+        logits, coarse = network(image[:1])
+        deployed = Deployed(network)(image[:1].permute(0, 2, 3, 1).to(torch.uint8))
+    assert logits.shape == (1, 1, 64, 96) and coarse.shape == (1, 1, 2, 3)
+    torch.testing.assert_close(deployed[..., 0], torch.sigmoid(logits)[:, 0], atol=1e-4, rtol=0)
+
+
+def test_multipliers_thin_the_network_out() -> None:
+    pytest.importorskip("torch")
+    from models.architectures.segmenter import Shape, multiplied
+
+    assert multiplied(1.0, 1.0) == Shape()
+    half = multiplied(0.5, 0.5)
+    assert [len(blocks) for blocks in half.hidden] == [1, 1, 1, 2, 2, 2]
+    assert half.hidden[3] == (120, 240) and half.stem == 16
+
+
+def test_depthwise_filters_do_the_same_in_groups() -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.imagenet import _grouped
+
+    torch.manual_seed(0)
+    filters, x = torch.randn(16, 1, 3, 3), torch.randn(1, 16, 9, 9)
+    alone = torch.nn.functional.conv2d(x, filters, padding=1, groups=16)
+    together = torch.nn.functional.conv2d(x, _grouped(filters, 8), padding=1, groups=2)
+    torch.testing.assert_close(together, alone)
 
 
 def test_the_loss_falls_towards_the_truth() -> None:

@@ -35,6 +35,14 @@ def _batch_norm(theirs: dict[str, Tensor], name: str, keep: Tensor | None = None
     return {**found, "num_batches_tracked": torch.tensor(0)}
 
 
+def _grouped(filters: Tensor, group: int) -> Tensor:
+    """Depthwise filters (n, 1, k, k) as those of groups of channels (n, group, k, k) that do the same."""
+    grouped = filters.new_zeros(filters.shape[0], group, *filters.shape[2:])
+    own = torch.arange(filters.shape[0])
+    grouped[own, own % group] = filters[:, 0]
+    return grouped
+
+
 def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
     """Fill the encoder with ImageNet's weights, of each block as many hidden channels as it has.
 
@@ -59,7 +67,8 @@ def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
             if stage > 0:
                 block.expand[0].load_state_dict({"weight": theirs[f"{name}._expand_conv.weight"][keep]})
                 block.expand[1].load_state_dict(_batch_norm(theirs, f"{name}._bn0", keep))
-            block.depthwise[0].load_state_dict({"weight": theirs[f"{name}._depthwise_conv.weight"][keep]})
+            filters = theirs[f"{name}._depthwise_conv.weight"][keep]
+            block.depthwise[0].load_state_dict({"weight": _grouped(filters, block.depthwise[0].weight.shape[1])})
             block.depthwise[1].load_state_dict(_batch_norm(theirs, f"{name}._bn1", keep))
             block.project[0].load_state_dict({"weight": theirs[f"{name}._project_conv.weight"][:, keep]})
             block.project[1].load_state_dict(_batch_norm(theirs, f"{name}._bn2"))

@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
-"""As EfficientNet was trained."""
+from models.architectures.decoder import BLOCKS
+from models.architectures.layers import Convolution
+
 MEAN, SCALE = 127.0, 128.0
 """EfficientNet-Lite's normalisation of pixels 0…255, the same in every channel."""
 
@@ -53,7 +54,10 @@ class Shape:
         stem: channels of the first convolution, 32 or fewer.
         hidden: the bottlenecks' inner channels, stage by stage, block by block; the first stage's are the stem's.
         bottleneck: channels of the block at 1/32.
-        decoder: channels of the MLP blocks at 1/16, 1/8, 1/4, 1/2.
+        decoder: channels of the decoder's blocks at 1/16, 1/8, 1/4, 1/2.
+        variant: the decoder's blocks, one of `decoder.BLOCKS`.
+        group: channels that the encoder's 3×3 and 5×5 convolutions filter together; 1 is depthwise. NPUs make better
+            use of groups (the paper's Table 1).
     """
 
     stem: int = 32
@@ -67,24 +71,27 @@ class Shape:
     )
     bottleneck: int = 128
     decoder: tuple[int, int, int, int] = (64, 48, 32, 16)
+    variant: str = "mlp"
+    group: int = 1
 
 
-class Convolution(nn.Sequential):
-    """Convolution, batch norm and, unless `linear`, ReLU6."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, linear: bool = False):
-        convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-        layers = [convolution, nn.BatchNorm2d(outputs, **BATCH_NORM)]
-        super().__init__(*layers, *([] if linear else [nn.ReLU6(inplace=True)]))
+def multiplied(width: float, depth: float) -> Shape:
+    """EfficientNet-Lite0 with so many times its hidden channels (in steps of 8) and blocks (at least one a stage)."""
+    whole = Shape()
+    hidden = tuple(
+        tuple(max(8, round(inner * width / 8) * 8) for inner in blocks[: max(1, round(len(blocks) * depth))])
+        for blocks in whole.hidden
+    )
+    return Shape(stem=hidden[0][0], hidden=hidden)
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1×1, filter each channel by itself, project 1×1; added to the input where the shapes agree."""
+    """Expand 1×1, filter in groups of channels (of one: depthwise), project 1×1; added to the input of equal shape."""
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, kernel: int, stride: int, expand: bool):
+    def __init__(self, inputs: int, hidden: int, outputs: int, kernel: int, stride: int, expand: bool, group: int = 1):
         super().__init__()
         self.expand = Convolution(inputs, hidden, 1) if expand else nn.Identity()
-        self.depthwise = Convolution(hidden, hidden, kernel, stride, groups=hidden)
+        self.depthwise = Convolution(hidden, hidden, kernel, stride, groups=hidden // group)
         self.project = Convolution(hidden, outputs, 1, linear=True)
         self.residual = stride == 1 and inputs == outputs
 
@@ -106,7 +113,8 @@ class Encoder(nn.Module):
             blocks = []
             for block, inner in enumerate(hidden):
                 stride = stage.stride if block == 0 else 1
-                blocks.append(InvertedResidual(channels, inner, stage.channels, stage.kernel, stride, index > 0))
+                sizes = (channels, inner, stage.channels, stage.kernel, stride)
+                blocks.append(InvertedResidual(*sizes, index > 0, shape.group))
                 channels = stage.channels
             self.stages.append(nn.Sequential(*blocks))
 
@@ -139,45 +147,19 @@ class Bottleneck(nn.Module):
         return x, self.coarse(x)
 
 
-class MLP(nn.Module):
-    """Upsample, join the skip connection, mix by 1×1 convolutions.
-
-    A 1×1 convolution of the two joined is the sum of one of each; and as it commutes with the upsampling, the lower
-    tensor goes through its own before it grows, at a quarter of the cost. Runtimes fuse a sum and a ReLU into the
-    convolution before, but not a ReLU6.
-    """
-
-    def __init__(self, inputs: int, skip: int, outputs: int, mix: nn.Module):
-        super().__init__()
-        self.below = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.skip = Convolution(skip, outputs, 1, linear=True)
-        self.mix = mix
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """(N, inputs, h, w) and (N, skip, 2h, 2w) → (N, outputs, 2h, 2w)."""
-        below = F.interpolate(self.below(x), size=skip.shape[2:], mode="bilinear", align_corners=False)
-        mixed: Tensor = self.mix(F.relu(below + self.skip(skip)))
-        return mixed
-
-
 class Segmenter(nn.Module):
-    """The whole network, as it is trained.
-
-    At 1/2 the mixing is done within each channel, by kernels of 3, rather than between them: what is to be told there
-    is where the edge runs, and it costs less.
-    """
+    """The whole network, as it is trained."""
 
     def __init__(self, shape: Shape = Shape()):
         super().__init__()
         self.encoder = Encoder(shape)
         self.bottleneck = Bottleneck(STAGES[-1].channels, shape.bottleneck)
-        below = (shape.bottleneck, *shape.decoder)
-        skips = [STAGES[index].channels for index in reversed(SKIPS)]
-        last = shape.decoder[-1]
-        mixes = [*(Convolution(channels, channels, 1) for channels in shape.decoder[:-1])]
-        mixes.append(Convolution(last, last, 3, groups=last))
-        self.decoder = nn.ModuleList(MLP(*sizes) for sizes in zip(below, skips, shape.decoder, mixes, strict=False))
-        self.head = nn.ConvTranspose2d(last, 1, 2, 2)
+        sizes = zip((shape.bottleneck, *shape.decoder), reversed(SKIPS), shape.decoder, strict=False)
+        self.decoder = nn.ModuleList(
+            BLOCKS[shape.variant](below, STAGES[skip].channels, outputs, last=skip == SKIPS[0])
+            for below, skip, outputs in sizes
+        )
+        self.head = nn.ConvTranspose2d(shape.decoder[-1], 1, 2, 2)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Find the people.
