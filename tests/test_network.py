@@ -190,6 +190,22 @@ def test_multipliers_thin_the_network_out() -> None:
     assert half.hidden[3] == (120, 240) and half.stem == 16
 
 
+def test_a_configuration_gives_multipliers_or_every_channel(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from models.architectures.segmenter import multiplied
+    from models.training.config import FOLDER, read_config
+
+    lite = (FOLDER / "lite.toml").read_text()
+    start, rest = lite.split("[shape]")
+    (tmp_path / "half.toml").write_text(
+        start + '[shape]\nwidth = 0.5\ndepth = 0.5\nvariant = "bilinear"\n[loss]' + rest.split("[loss]")[1]
+    )
+    assert read_config("half", tmp_path).shape == dataclasses.replace(multiplied(0.5, 0.5), variant="bilinear")
+    assert read_config("lite").shape.hidden[0] == (16,)
+    with pytest.raises(FileNotFoundError, match="half"):
+        read_config("whole", tmp_path)
+
+
 def test_depthwise_filters_do_the_same_in_groups() -> None:
     torch = pytest.importorskip("torch")
     from models.architectures.imagenet import _grouped

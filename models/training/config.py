@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.architectures.segmenter import Shape
+from models.architectures.segmenter import Shape, multiplied
 from models.training.augment import Chances
 
 FOLDER = Path(__file__).parent / "configs"
@@ -61,9 +62,16 @@ class Config:
 
 
 def _shape(entry: dict[str, Any]) -> Shape:
-    hidden = tuple(tuple(blocks) for blocks in entry.pop("hidden"))
-    first, second, third, fourth = entry.pop("decoder")
-    return Shape(hidden=hidden, decoder=(first, second, third, fourth), **entry)
+    """A network's shape: with `hidden`, every block's channels; else EfficientNet-Lite0 times `width` and `depth`."""
+    if "hidden" in entry:
+        hidden = tuple(tuple(blocks) for blocks in entry.pop("hidden"))
+        shape = Shape(hidden=hidden, stem=entry.pop("stem"))
+    else:
+        shape = multiplied(entry.pop("width", 1.0), entry.pop("depth", 1.0))
+    if "decoder" in entry:
+        first, second, third, fourth = entry.pop("decoder")
+        shape = dataclasses.replace(shape, decoder=(first, second, third, fourth))
+    return dataclasses.replace(shape, **entry)
 
 
 def read_config(name: str, folder: Path = FOLDER) -> Config:
