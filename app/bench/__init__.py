@@ -1,0 +1,50 @@
+"""`greenroom bench`: what this machine can do, measured; never asserted in a test. One module a bench.
+
+Every figure of BENCHMARKS.md comes from here. Milliseconds hold for one machine at one time, so what is compared is
+measured side by side in one run, its rounds interleaved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.bench import backends, compose, memory, pipeline, start
+from app.bench.common import Results, machine
+
+TEXTS: dict[str, Callable[[Any], list[str]]] = {
+    "compose": compose.text,
+    "backends": backends.text,
+    "pipeline": pipeline.text,
+    "start": start.text,
+    "memory": memory.text,
+}
+"""Each bench, and how its results become lines of Markdown."""
+
+
+def measure(what: str, *, frames: int, minutes: float) -> Results:
+    """Measure `what`: one of `TEXTS`, or "all" of them but the long last.
+
+    Args:
+        frames: frames a measurement.
+        minutes: length of the memory test.
+    """
+    parts: dict[str, Callable[[], Any]] = {
+        "compose": lambda: compose.measure(frames),
+        "backends": lambda: backends.measure(frames),
+        "pipeline": lambda: pipeline.measure(frames),
+        "start": start.measure,
+        "memory": lambda: memory.measure(minutes),
+    }
+    chosen = [name for name in parts if what == name or (what == "all" and name != "memory")]
+    return {"machine": machine()} | {name: parts[name]() for name in chosen}
+
+
+def text(results: Results) -> str:
+    """The results as Markdown tables."""
+    m = results["machine"]
+    lines = [f"{m['cpu']}, {m['cores']} cores, {m['system']}, Python {m['python']}, OpenCV {m['opencv']}"]
+    for name, part in TEXTS.items():
+        if name in results:
+            lines += ["", *part(results[name])]
+    return "\n".join(lines)
