@@ -1,4 +1,4 @@
-"""From a labelled picture to a webcam frame with its mask: other rooms, framing, light, and a camera's faults.
+"""From a labelled picture to a webcam frame with its mask: other rooms, framing, things, light, a camera's faults.
 
 Everything works on uint8 BGR pictures and uint8 alphas, with OpenCV, in one thread: the other core is training's.
 """
@@ -12,7 +12,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from models.training import props
+from models.training.camera import dim, falloff, light, spoil
 from models.training.pool import Sample
+from models.training.props import extent
 
 Picture = NDArray[np.uint8]
 PLAIN = ("vt",)
@@ -23,12 +26,31 @@ STREET = ("ccp",)
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """How often what happens to a training picture: put on another room, a second person, nobody at all."""
+    """How often what happens to a training picture.
+
+    Attributes:
+        other_room: the person is put on another room; `room_for_street` for those photographed on the street.
+        second_person: somebody else is beside or behind them.
+        nobody: the room alone.
+        cloth, chair, poster: such a thing is put behind the person, who is on another room.
+        shadow, headphones: the person gets one.
+        before: something hides a part of them.
+        matched: their light is drawn towards the room's.
+        dim: too little light or too much.
+    """
 
     other_room: float = 0.5
     room_for_street: float = 0.85
     second_person: float = 0.1
     nobody: float = 0.04
+    cloth: float = 0.3
+    chair: float = 0.12
+    poster: float = 0.06
+    shadow: float = 0.25
+    headphones: float = 0.06
+    before: float = 0.1
+    matched: float = 0.4
+    dim: float = 0.08
 
 
 def foreground(sample: Sample) -> Picture:
@@ -45,14 +67,6 @@ def foreground(sample: Sample) -> Picture:
     keep = np.where((sure > 0) | (weight < 1e-2), 1.0, 0.0)[..., None]
     result: Picture = np.clip(sample.picture * keep + spread * (1 - keep), 0, 255).astype(np.uint8)
     return result
-
-
-def extent(alpha: Picture) -> tuple[int, int, int, int] | None:
-    """The box (left, top, right, bottom) of the person, or None without one."""
-    columns, rows = np.flatnonzero(alpha.max(0) > 127), np.flatnonzero(alpha.max(1) > 127)
-    if not len(columns):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def warp(picture: Picture, matrix: NDArray[np.float64], size: tuple[int, int], border: int) -> Picture:
@@ -114,53 +128,14 @@ def crop(rng: Generator, picture: Picture, size: tuple[int, int], around: Pictur
     return np.column_stack([linear, shift])
 
 
-def light(rng: Generator, picture: Picture, strength: float) -> Picture:
-    """Exposure, contrast, gamma and colour cast, by one table per channel."""
-    ramp = np.arange(256, dtype=np.float32) / 255
-    gain = np.exp(rng.normal(0, 0.22 * strength))
-    gamma = np.exp(rng.normal(0, 0.28 * strength))
-    offset = rng.normal(0, 0.04 * strength)
-    table = np.empty((256, 3), np.float32)
-    for channel in range(3):
-        table[:, channel] = np.clip(ramp**gamma * gain * np.exp(rng.normal(0, 0.07 * strength)) + offset, 0, 1) * 255
-    toned: Picture = np.asarray(cv2.LUT(picture, table.astype(np.uint8).reshape(1, 256, 3)), np.uint8)
-    if rng.random() < 0.3:
-        grey = cv2.cvtColor(cv2.cvtColor(toned, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        share = rng.uniform(-0.3, 0.8)
-        toned = np.asarray(cv2.addWeighted(toned, 1 - share, grey, share, 0), np.uint8)
-    return toned
-
-
-def falloff(rng: Generator, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Uneven light: a smooth ramp over the frame, as from a window or a screen, about 1, (h, w, 1)."""
-    width, height = size
-    corners = np.exp(rng.normal(0, 0.35, (2, 2))).astype(np.float32)
-    return np.asarray(cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)[..., None]
-
-
-def spoil(rng: Generator, picture: Picture) -> Picture:
-    """What a webcam does to a picture: defocus or motion blur, noise, compression."""
-    draw = rng.random()
-    if draw < 0.2:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
-    elif draw < 0.28:
-        length = int(rng.integers(2, 6))
-        kernel = (1, length) if rng.random() < 0.3 else (length, 1)
-        picture = np.asarray(cv2.blur(picture, kernel), np.uint8)
-    elif draw < 0.4:
-        soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
-        picture = np.asarray(cv2.addWeighted(picture, 1.7, soft, -0.7, 0), np.uint8)
-    if rng.random() < 0.5:
-        sigma = rng.uniform(1, 12)
-        noise = rng.standard_normal(picture.shape, np.float32) * np.float32(sigma)
-        if rng.random() < 0.3:
-            noise = np.asarray(cv2.blur(noise, (2, 2)), np.float32) * 2
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        quality = int(rng.integers(25, 90))
-        jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        picture = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
-    return picture
+def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Picture:
+    """The person's picture with its mean colour drawn a random part of the way to the room's."""
+    certain = mask > 127
+    if not certain.any():
+        return over
+    ours, theirs = over[certain].mean(0), room.reshape(-1, 3).mean(0)
+    gain = (np.maximum(theirs, 8) / np.maximum(ours, 8)) ** rng.uniform(0.1, 0.6)
+    return np.clip(over * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
 class Composer:
@@ -188,9 +163,12 @@ class Composer:
             matrix = crop(rng, sample.picture, self.size, sample.alpha)
             frame = warp(sample.picture, matrix, self.size, cv2.BORDER_REPLICATE)
             alpha = warp(sample.alpha, matrix, self.size, cv2.BORDER_REPLICATE)
+        if rng.random() < self.chances.before:
+            props.before(rng, frame, alpha, self._texture(rng))
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
-        return spoil(rng, light(rng, frame, 0.7)), alpha
+        frame = light(rng, frame, 0.7)
+        return spoil(rng, dim(rng, frame) if rng.random() < self.chances.dim else frame), alpha
 
     def _other_room(self, kind: str) -> float:
         if kind in PLAIN:
@@ -206,16 +184,51 @@ class Composer:
 
     def _composite(self, rng: Generator, sample: Sample) -> tuple[Picture, Picture]:
         frame, alpha = self._room(rng), np.zeros(self.size[::-1], np.uint8)
-        others = [self.people[int(rng.integers(len(self.people)))]] if rng.random() < self.chances.second_person else []
+        others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
             matrix = place(rng, person.alpha, self.size)
-            if person.name not in self._foregrounds:
-                self._foregrounds[person.name] = foreground(person)
-            over = warp(self._foregrounds[person.name], matrix, self.size, cv2.BORDER_REPLICATE)
+            over = warp(self._foreground(person), matrix, self.size, cv2.BORDER_REPLICATE)
             mask = warp(person.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
             if rng.random() < 0.5:
                 over = light(rng, over, 0.5)
+            if rng.random() < self.chances.matched:
+                over = matched(rng, over, mask, frame)
+            if person is sample:
+                self._furnish(rng, frame, sample, mask)
             share = mask[..., None].astype(np.float32) / 255
             frame = np.rint(frame + (over.astype(np.float32) - frame) * share).astype(np.uint8)
             alpha = np.asarray(np.maximum(alpha, mask), np.uint8)
+        if rng.random() < self.chances.headphones:
+            props.headphones(rng, frame, alpha, mask)
         return frame, alpha
+
+    def _furnish(self, rng: Generator, frame: Picture, sample: Sample, mask: Picture) -> None:
+        """Put things where the person will stand before them."""
+        box = extent(mask)
+        if box is None:
+            return
+        if rng.random() < self.chances.poster:
+            props.poster(rng, frame, self._anyone(rng).picture)
+        if rng.random() < self.chances.cloth:
+            for _ in range(int(rng.integers(1, 4))):
+                # Their own clothes' cloth is the hardest to tell from them.
+                worn = sample if rng.random() < 0.5 else self._anyone(rng)
+                props.behind(rng, frame, light(rng, props.cloth(rng, worn.picture, worn.alpha), 0.5), box)
+        if rng.random() < self.chances.chair:
+            props.chair(rng, frame, props.plain(rng) if rng.random() < 0.6 else self._texture(rng), box)
+        if rng.random() < self.chances.shadow:
+            props.shadow(rng, frame, mask)
+
+    def _anyone(self, rng: Generator) -> Sample:
+        return self.people[int(rng.integers(len(self.people)))]
+
+    def _foreground(self, person: Sample) -> Picture:
+        if person.name not in self._foregrounds:
+            self._foregrounds[person.name] = foreground(person)
+        return self._foregrounds[person.name]
+
+    def _texture(self, rng: Generator) -> Picture:
+        """A piece of a room."""
+        room = self.rooms[int(rng.integers(len(self.rooms)))].picture
+        y, x = (int(rng.integers(0, max(1, side - 48))) for side in room.shape[:2])
+        return room[y : y + 64, x : x + 64]
