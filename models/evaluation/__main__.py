@@ -2,9 +2,9 @@
 
     python -m models.evaluation --data ../shared/data/dev --peers ../shared/weights lite selfie-landscape rvm
 
-MODEL is a name in the manifest, the path of an .onnx file with the same contract, or, where --peers names the folder
-with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider. With --time, the networks alone
-also run in turns, so that whatever else the machine does befalls all of them alike.
+MODEL is a name in the manifest, the path of an .onnx or .tflite file with the same contract, or, where --peers names
+the folder with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider or of LiteRT. With
+--time, the networks alone also run in turns, so that whatever else the machine does befalls all of them alike.
 
 MODEL may also be a folder of finished mattes, <clip>/*.png, as `greenroom matte` writes them: the whole product's.
 """
@@ -26,31 +26,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.evaluation.clips import Matting, Score, find_clips, mean, score_clip
-from models.evaluation.peers import PEERS, RVM, open_peer, open_session
-from models.manifest import ModelError, get_model
-from models.segmenter import Segmenter
+from models.evaluation.ours import open_file, open_own, open_session, own_file
+from models.evaluation.peers import PEERS, RVM, open_peer
+from models.manifest import ModelError
 
 TIMED_RUNS = 60
-
-
-def _own_file(name: str) -> Path:
-    return Path(name) if name.endswith(".onnx") else get_model(name).file("onnx").verify()
-
-
-def open_own(name: str) -> Matting:
-    """Open one of our networks: a name in the manifest, or an .onnx file that keeps the contract of `lite`.
-
-    Raises:
-        ModelError: there is no such model.
-    """
-    model = get_model("lite" if name.endswith(".onnx") else name)
-    session = open_session(_own_file(name), 1)
-    image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(model.output.shape, np.float32)
-
-    def run() -> None:
-        alpha[...] = session.run([model.output.name], {model.input.name: image})[0]
-
-    return Segmenter(model, image, alpha, run)
 
 
 def replay(folder: Path) -> Matting:
@@ -82,18 +62,18 @@ def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
 
 def _runner(name: str, peers: Path | None) -> Callable[[], object]:
     """The network alone, on one picture of noise, without what goes before and after."""
-    if name in PEERS and peers:
-        session = open_session(peers / PEERS[name].file, 1)
-    elif name == RVM:
+    rng = np.random.default_rng(0)
+    if name == RVM:
         matting, frame = open_network(name, peers), np.zeros((288, 512, 3), np.uint8)
         return lambda: matting(frame)
-    else:
-        session = open_session(_own_file(name), 1)
-    image = session.get_inputs()[0]
-    picture = np.random.default_rng(0).random([1, *image.shape[1:]], np.float32)
-    if "uint8" in image.type:
-        picture = (picture * 255).astype(np.uint8)
-    return lambda: session.run(None, {image.name: picture})
+    if name in PEERS and peers:
+        session = open_session(peers / PEERS[name].file, 1)
+        image = session.get_inputs()[0]
+        values = rng.random([1, *image.shape[1:]], np.float32)
+        return lambda: session.run(None, {image.name: values})
+    compute, shape = open_file(own_file(name))
+    picture = rng.integers(0, 256, shape, np.uint8)
+    return lambda: compute(picture)
 
 
 def time_networks(names: list[str], peers: Path | None) -> dict[str, float]:
@@ -118,7 +98,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "models", nargs="+", metavar="MODEL", help=f"ours, an .onnx file, a folder, or {', '.join([*PEERS, RVM])}"
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help=f"ours, an .onnx or .tflite file, a folder, or {', '.join([*PEERS, RVM])}",
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder of clips")
     parser.add_argument("--peers", type=Path, help="the folder with the peers' files")

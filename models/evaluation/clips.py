@@ -5,7 +5,7 @@ A folder of clips holds `<clip>/rgb/*.jpg` and `<clip>/alpha/*.png`, frames in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.metrics import Matte, contour, flicker, mean_difference, region, unsteadiness
+from models.evaluation.ours import Matting
 
 SIZE = (640, 360)
 """Where mattes are scored, whatever the network's and the clip's size."""
-Matting = Callable[[NDArray[np.uint8]], Matte]
 
 
 @dataclass(frozen=True, slots=True)

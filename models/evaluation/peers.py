@@ -6,7 +6,6 @@ for the peers that have one and at the frame's for RVM. Their files lie in a fol
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from models.evaluation.ours import Matting, open_session
 from models.manifest import ModelError
-
-Matting = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +39,6 @@ RVM = "rvm"
 RVM_FILE = "rvm_mobilenetv3_nhwc.onnx"
 RVM_MULTIPLE = 16
 """RVM halves its input four times, so its sides have to be multiples of this."""
-
-
-def open_session(path: Path, threads: int) -> ort.InferenceSession:
-    """Open a network on onnxruntime's CPU provider.
-
-    Raises:
-        ModelError: the file is not there.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path} is missing: name the folder that holds it with --peers or --teachers")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _feed_forward(peer: Peer, folder: Path, threads: int) -> Matting:

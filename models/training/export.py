@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.architectures.segmenter import Deployed, Segmenter
-from models.evaluation.peers import open_session
+from models.evaluation.ours import open_session
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
 from models.training.figure import paint_person

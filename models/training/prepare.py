@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.evaluation.peers import RVM_FILE, RVM_MULTIPLE, Matting, open_peer, open_session, start_rvm
+from models.evaluation.ours import Matting, open_session
+from models.evaluation.peers import RVM_FILE, RVM_MULTIPLE, open_peer, start_rvm
 from models.training.pool import SHARD, Sample, write_shard
 
 LONGEST_SIDE = 384
