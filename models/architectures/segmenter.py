@@ -9,6 +9,13 @@ climbs back through the encoder's skip connections with the paper's MLP blocks: 
                            stage 2 1/8 ────────────────────── MLP 1/8
                                stages 3, 4 1/16 ──── MLP 1/16
                                        stage 5 1/32 → bottleneck → coarse mask
+
+With `Shape.detail` the picture has twice the size: all of the above sees it halved, where a person is told from a
+room, and a shallow branch of full resolution says where exactly the edge runs ("High-Definition Segmentation in Google
+Meet" spends its resolution likewise where the edge is). Whole at 512×288 the encoder took three times as long.
+
+    picture 1/1 ─ halved ─ all of the above ─ MLP 1/4 ─┐
+             └─── stem, filter 1/2 ─────────────────── MLP 1/2 → mask, enlarged to 1/1
 """
 
 from __future__ import annotations
@@ -58,6 +65,7 @@ class Shape:
         variant: the decoder's blocks, one of `decoder.BLOCKS`.
         group: channels that the encoder's 3×3 and 5×5 convolutions filter together; 1 is depthwise. NPUs make better
             use of groups (the paper's Table 1).
+        detail: channels of the branch of full resolution, 0 for none.
     """
 
     stem: int = 32
@@ -73,6 +81,7 @@ class Shape:
     decoder: tuple[int, int, int, int] = (64, 48, 32, 16)
     variant: str = "mlp"
     group: int = 1
+    detail: int = 0
 
 
 def multiplied(width: float, depth: float) -> Shape:
@@ -159,7 +168,16 @@ class Segmenter(nn.Module):
             BLOCKS[shape.variant](below, STAGES[skip].channels, outputs, last=skip == SKIPS[0])
             for below, skip, outputs in sizes
         )
-        self.head = nn.ConvTranspose2d(shape.decoder[-1], 1, 2, 2)
+        self.detail: nn.Sequential | None = None
+        self.fuse: nn.Module | None = None
+        if channels := shape.detail:
+            self.detail = nn.Sequential(
+                Convolution(3, channels, 3, 2),
+                Convolution(channels, channels, 3, groups=channels),
+                Convolution(channels, channels, 1),
+            )
+            self.fuse = BLOCKS[shape.variant](shape.decoder[-1], channels, channels, last=True)
+        self.head = nn.ConvTranspose2d(shape.detail or shape.decoder[-1], 1, 2, 2)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Find the people.
@@ -168,16 +186,19 @@ class Segmenter(nn.Module):
             image: BGR (N, 3, h, w), 0…255, any float type.
 
         Returns:
-            The mask's logits (N, 1, h, w), and the coarse mask's (N, 1, h / 32, w / 32).
+            The mask's logits (N, 1, h, w), and the coarse mask's (N, 1, h / 32, w / 32); with `detail` half as large.
         """
         return self.segment((image - MEAN) / SCALE)
 
     def segment(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The same for a picture with mean and scale taken out."""
-        x, skips = self.encoder(x)
+        picture = x
+        x, skips = self.encoder(F.avg_pool2d(picture, 2) if self.detail else picture)
         x, coarse = self.bottleneck(x)
         for block, skip in zip(self.decoder, skips, strict=True):
             x = block(x, skip)
+        if self.detail and self.fuse:
+            x = self.fuse(x, self.detail(picture))
         return self.head(x), coarse
 
 
@@ -196,7 +217,8 @@ class Deployed(nn.Module):
                 module[0] = fuse_conv_bn_eval(module[0], module[1])
                 module[1] = nn.Identity()
         with torch.no_grad():
-            self.network.encoder.stem[0].weight /= SCALE
+            for stem in (self.network.encoder.stem, *(self.network.detail or [])[:1]):
+                stem[0].weight /= SCALE
 
     def forward(self, image: Tensor) -> Tensor:
         """The alpha of one picture."""

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.evaluation.clips import Matting, Score, find_clips, mean, score_clip
-from models.evaluation.ours import open_file, open_own, open_session, own_file
+from models.evaluation.clips import Score, find_clips, mean, score_clip
+from models.evaluation.ours import Matting, open_file, open_own, open_session, own_file
 from models.evaluation.peers import PEERS, RVM, open_peer
 from models.manifest import ModelError
 

@@ -49,6 +49,25 @@ def parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     ]
 
 
+def load_start(network: nn.Module, name: str, runs: Path) -> None:
+    """Take over the weights of a network kept in git or, where there is none, of a run's average.
+
+    Layers that it lacks or has in another size begin anew: a core learns at half size before it gets its detail branch.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    kept, run = KEPT / f"{name}.pt", runs / name / CHECKPOINT
+    if not kept.is_file() and not run.is_file():
+        raise FileNotFoundError(f"neither {kept} nor {run} is there: train {name} first")
+    theirs = torch.load(kept if kept.is_file() else run, map_location="cpu", weights_only=True)
+    theirs = theirs if kept.is_file() else theirs["average"]
+    ours = network.state_dict()
+    fitting = {key: value for key, value in theirs.items() if key in ours and ours[key].shape == value.shape}
+    network.load_state_dict(fitting, strict=False)
+    print(f"{len(fitting)} of {len(ours)} tensors are {name}'s")
+
+
 class Trainer:
     """One run: network, its average, optimiser and where it stands, all of which a checkpoint holds."""
 
@@ -57,7 +76,7 @@ class Trainer:
         self.config, self.folder, self.device = config, folder, device
         self.network = Segmenter(config.shape)
         if config.start:
-            self.network.load_state_dict(torch.load(KEPT / f"{config.start}.pt", map_location="cpu", weights_only=True))
+            load_start(self.network, config.start, folder.parent)
         else:
             load_imagenet(self.network.encoder)
         self.network.to(device, memory_format=torch.channels_last)
