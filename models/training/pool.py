@@ -66,16 +66,18 @@ def read_shard(path: Path) -> list[Sample]:
     ]
 
 
-def read_pool(folder: Path) -> tuple[list[Sample], list[Sample]]:
-    """Read the whole pool: people, rooms.
+def read_pool(*folders: Path) -> tuple[list[Sample], list[Sample]]:
+    """Read all of one or more pools: people, rooms.
 
     Raises:
-        FileNotFoundError: the folder holds no shards; the message names the command that makes them.
+        FileNotFoundError: a folder holds no shards; the message names the command that makes them.
     """
-    pools = [
-        [s for path in sorted(folder.glob(f"{part}_*.npz")) for s in read_shard(path)] for part in ("people", "rooms")
-    ]
-    people, rooms = pools
-    if not people or not rooms:
-        raise FileNotFoundError(f"no labelled pool in {folder}: run `python -m models.training.prepare` first")
+    people: list[Sample] = []
+    rooms: list[Sample] = []
+    for folder in folders:
+        shards = sorted(folder.glob("*.npz"))
+        if not shards:
+            raise FileNotFoundError(f"no labelled pool in {folder}: run `python -m models.training.prepare` first")
+        for shard in shards:
+            (people if shard.name.startswith("people_") else rooms).extend(read_shard(shard))
     return people, rooms

@@ -23,7 +23,7 @@ from models.evaluation.peers import RVM_FILE, RVM_MULTIPLE, open_peer, start_rvm
 from models.training.pool import SHARD, Sample, write_shard
 
 LONGEST_SIDE = 384
-"""1.5 × the network's width, so that a head-and-shoulders crop still has about its resolution."""
+"""1.5 × `lite`'s width, so that a head-and-shoulders crop still has about its resolution."""
 AGREE = 0.75
 """IoU from which two opinions are the same person; by contact sheets: below, one is plainly wrong."""
 AGREE_HAND = 0.8
@@ -57,9 +57,9 @@ def label(
     return (rvm, "rvm = selfie") if iou(rvm, selfie) >= AGREE else (None, "dropped: rvm ≠ selfie")
 
 
-def _size(picture: NDArray[np.uint8]) -> tuple[int, int]:
+def _size(picture: NDArray[np.uint8], longest: int) -> tuple[int, int]:
     """The size (width, height) to label and keep a picture at."""
-    scale = min(1.0, LONGEST_SIDE / max(picture.shape[:2]))
+    scale = min(1.0, longest / max(picture.shape[:2]))
     height, width = (max(RVM_MULTIPLE, round(x * scale / RVM_MULTIPLE) * RVM_MULTIPLE) for x in picture.shape[:2])
     return width, height
 
@@ -74,8 +74,8 @@ def _bytes(alpha: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint
 class Labeller:
     """Labels pictures one by one; `counts` tells what became of them, by kind."""
 
-    def __init__(self, data: Path, teachers: Path, threads: int) -> None:
-        self._masks = data / "masks"
+    def __init__(self, data: Path, teachers: Path, longest: int, threads: int) -> None:
+        self._masks, self._longest = data / "masks", longest
         self._selfie: Matting = open_peer("selfie-square", teachers, threads)
         self._rvm = open_session(teachers / RVM_FILE, threads)
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -86,7 +86,7 @@ class Labeller:
         if read is None:
             raise OSError(f"{path} cannot be read as a picture: take it out of the folder")
         picture = np.asarray(read, np.uint8)
-        size = _size(picture)
+        size = _size(picture, self._longest)
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         mask = self._masks / f"{path.stem}.png"
         hand = None
@@ -102,10 +102,10 @@ class Labeller:
         return _bytes(start_rvm(self._rvm, *size)(picture), size)
 
 
-def _rooms(paths: list[Path]) -> Iterator[Sample]:
+def _rooms(paths: list[Path], longest: int) -> Iterator[Sample]:
     for path in paths:
         picture = np.asarray(cv2.imread(str(path)), np.uint8)
-        picture = np.asarray(cv2.resize(picture, _size(picture), interpolation=cv2.INTER_AREA), np.uint8)
+        picture = np.asarray(cv2.resize(picture, _size(picture, longest), interpolation=cv2.INTER_AREA), np.uint8)
         yield Sample(path.stem, path.stem.split("_")[0], picture, np.zeros(picture.shape[:2], np.uint8))
 
 
@@ -123,14 +123,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train"), help="images/, masks/ and rooms/")
     parser.add_argument("--teachers", type=Path, default=Path("../shared/weights"), help="the teachers' files")
     parser.add_argument("--pool", type=Path, default=Path(".work/pool"), help="where the shards go")
+    parser.add_argument("--longest", type=int, default=LONGEST_SIDE, help="longest side to label and keep, in pixels")
+    parser.add_argument("--kinds", nargs="+", metavar="KIND", help="only pictures whose names begin so (default: all)")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.pool.mkdir(parents=True, exist_ok=True)
     for shard, paths in _shards(sorted((args.data / "rooms").iterdir()), args.pool, "rooms"):
-        write_shard(shard, list(_rooms(paths)))
-    labeller = Labeller(args.data, args.teachers, args.threads)
+        write_shard(shard, list(_rooms(paths, args.longest)))
+    labeller = Labeller(args.data, args.teachers, args.longest, args.threads)
     images = sorted((args.data / "images").iterdir())
+    images = [path for path in images if not args.kinds or path.stem.split("_")[0] in args.kinds]
     random.Random(0).shuffle(images)  # so that the first shards alone already hold every kind
     with tqdm(total=len(images), desc="labels", unit="picture") as progress:
         for shard, paths in _shards(images, args.pool, "people"):

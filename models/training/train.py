@@ -145,10 +145,10 @@ class Trainer:
         return 100 * float(torch.cat(ious).mean())
 
 
-def train(trainer: Trainer, pool: Path, workers: int) -> None:
+def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     """Train until the configuration's minutes are over."""
     config = trainer.config
-    people, rooms = read_pool(pool)
+    people, rooms = read_pool(*pools)
     ours, others = split(people, config.dropped)
     print(f"{len(ours)} pictures of people, {len(others)} held out, {len(rooms)} rooms, from step {trainer.step}")
     held_out = Composites(others, rooms, config)
@@ -181,7 +181,7 @@ def main() -> None:
     """Train by a configuration; print and draw how it goes."""
     parser = argparse.ArgumentParser(prog="python -m models.training.train", description=__doc__)
     parser.add_argument("--config", required=True, help="a name in models/training/configs")
-    parser.add_argument("--pool", type=Path, default=Path(".work/pool"), help="what `prepare` wrote")
+    parser.add_argument("--pool", type=Path, nargs="+", default=[Path(".work/pool")], help="what `prepare` wrote")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where checkpoint and log go")
     parser.add_argument("--workers", type=int, default=1, help="processes that compose pictures")
     parser.add_argument("--threads", type=int, default=2, help="the network's threads on a CPU")
