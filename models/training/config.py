@@ -23,6 +23,7 @@ class Loss:
     edge: float = 4.0
     gradient: float = 0.5
     coarse: float = 0.3
+    steady: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Config:
         start: the network in `kept/` whose weights to start with, "" for ImageNet's.
         kinds: how often each kind of picture is drawn, 1 if not named.
         dropped: samples left out, by name: their labels were looked at and are wrong.
+        pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Config:
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    pictures: int = 0
 
 
 def _shape(entry: dict[str, Any]) -> Shape:

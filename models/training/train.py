@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from models.architectures.imagenet import load_imagenet
 from models.architectures.segmenter import Segmenter
+from models.training import motion
 from models.training.config import Config, read_config
 from models.training.data import Composites, loader, split, to_network
 from models.training.losses import total
@@ -30,6 +31,8 @@ KEPT = Path(__file__).parent / "kept"
 """Trained networks in half precision, batch norms and all, from which a later training can start."""
 CHECKPOINT_SECONDS = 120.0
 HELD_OUT_PICTURES = 192
+TWINS = 4
+"""One picture in so many is seen again as the next frame would be, where steadiness is a term of the loss."""
 
 
 def rate_at(progress: float, config: Config) -> float:
@@ -102,7 +105,9 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the training time that is over."""
+        """The share of the training that is over."""
+        if self.config.pictures:
+            return self.pictures / self.config.pictures
         return self.seconds / (60 * self.config.minutes)
 
     def learn(self, forward: nn.Module, picture: Tensor, alpha: Tensor) -> Tensor:
@@ -110,9 +115,19 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(self.progress, self.config)
         truth = alpha.to(self.device, non_blocking=True)[:, None].float() / 255
+        image, weights = to_network(picture, self.device), self.config.loss
+        twins, (across, down) = (len(image) // TWINS if weights.steady else 0), motion.step()
+        if twins:
+            image = torch.cat([image, motion.next_frame(image[:twins], across, down)])
+            truth = torch.cat([truth, motion.shifted(truth[:twins], across, down)])
+        last = motion.last_mask(truth) if self.config.shape.previous else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits, coarse = forward(to_network(picture, self.device))
-        loss = total(logits.float(), coarse.float(), truth, self.config.loss)
+            logits, coarse = forward(image, last)
+        logits = logits.float()
+        loss = total(logits, coarse.float(), truth, weights)
+        if twins:
+            masks = torch.sigmoid(logits)
+            loss = loss + weights.steady * motion.unsteadiness(masks[:twins], masks[-twins:], across, down)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -157,7 +172,8 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     log = RunLog(trainer.folder, trainer.step)
     trainer.network.train()
     since_save, losses = 0.0, []
-    with tqdm(total=round(60 * config.minutes), initial=round(trainer.seconds), unit="s", mininterval=5) as bar:
+    whole, unit = (config.pictures, "picture") if config.pictures else (round(60 * config.minutes), "s")
+    with tqdm(total=whole, initial=round(whole * trainer.progress), unit=unit, mininterval=5) as bar:
         while trainer.progress < 1:
             began = time.monotonic()
             picture, alpha = next(batches)
@@ -167,7 +183,7 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
             trainer.seconds += took
             since_save += took
             log.count(config.batch, took, waited)
-            bar.update(round(trainer.seconds) - bar.n)
+            bar.update(round(whole * trainer.progress) - bar.n)
             if since_save >= CHECKPOINT_SECONDS or trainer.progress >= 1:
                 loss = float(torch.stack(losses).mean())
                 log.write(

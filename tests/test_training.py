@@ -1,0 +1,318 @@
+"""The training recipe's parts: pool, labels, composites, network, loss, and a run that is stopped and goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+
+from backends import get_backend
+from models.manifest import manifest
+from models.training import props
+from models.training.augment import Chances, Composer
+from models.training.figure import paint_person
+from models.training.pool import Sample, read_pool, write_shard
+from models.training.prepare import label
+
+
+def sample(name: str, shown: bool) -> Sample:
+    rng = np.random.default_rng(len(name))
+    alpha = np.zeros((96, 128), np.uint8)
+    if shown:
+        alpha[20:, 40:90] = 255
+    return Sample(name, name.split("_")[0], rng.integers(0, 255, (96, 128, 3)).astype(np.uint8), alpha)
+
+
+def test_the_pool_keeps_what_is_put_in(tmp_path: Path) -> None:
+    people = [sample("ccp_1", True), sample("vid_22", True)]
+    write_shard(tmp_path / "people_000.npz", people)
+    write_shard(tmp_path / "rooms_000.npz", [sample("h_333", False)])
+    read, rooms = read_pool(tmp_path)
+    assert [(s.name, s.kind) for s in read] == [("ccp_1", "ccp"), ("vid_22", "vid")]
+    assert all(np.array_equal(a.alpha, b.alpha) for a, b in zip(read, people, strict=True))
+    assert not rooms[0].alpha.any()
+
+
+def test_a_missing_pool_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="prepare"):
+        read_pool(tmp_path)
+
+
+def test_a_drawn_frame_follows_from_the_seed() -> None:
+    composer = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), Chances(nobody=0))
+    draws = [composer.draw(np.random.default_rng(seed), 0) for seed in (5, 5, 6)]
+    assert draws[0][0].shape == (36, 64, 3)
+    assert draws[0][1].max() == 255
+    assert np.array_equal(draws[0][0], draws[1][0])
+    assert not np.array_equal(draws[0][0], draws[2][0])
+
+
+CERTAIN = dict.fromkeys(("cloth", "chair", "poster", "shadow", "matched", "dim", "second_person"), 1.0)
+
+
+def test_things_behind_the_person_leave_the_mask_alone() -> None:
+    people, rooms = [sample("vt_1", True)], [sample("h_2", False)]
+    bare = Composer(people, rooms, (64, 36), Chances(nobody=0, before=0, headphones=0, cloth=0, chair=0, poster=0))
+    full = Composer(people, rooms, (64, 36), Chances(nobody=0, before=0, headphones=0, **CERTAIN))
+    covered = [np.count_nonzero(c.draw(default_rng(n), 0)[1]) for c in (bare, full) for n in range(20)]
+    assert min(covered) > 0
+    assert 0.7 < sum(covered[20:]) / sum(covered[:20]) < 1.6
+
+
+def person() -> tuple[props.Picture, props.Picture]:
+    """A grey frame, and the alpha of a head on shoulders."""
+    frame, alpha = np.full((144, 256, 3), 120, np.uint8), np.zeros((144, 256), np.uint8)
+    alpha[30:80, 110:146], alpha[80:, 80:176] = 255, 255
+    return frame, alpha
+
+
+def test_headphones_belong_to_the_person() -> None:
+    frame, alpha = person()
+    before = alpha.copy()
+    props.headphones(default_rng(0), frame, alpha, alpha.copy())
+    assert np.count_nonzero(alpha) > np.count_nonzero(before)
+    assert (alpha >= before).all()
+    assert alpha[45:65, 100:110].any() and alpha[45:65, 147:156].any()
+    assert (frame != 120).any()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_before_the_person_is_taken_out_of_the_mask(seed: int) -> None:
+    frame, alpha = person()
+    before = alpha.copy()
+    props.before(default_rng(seed), frame, alpha, np.full((8, 8, 3), 255, np.uint8))
+    assert (alpha <= before).all()
+    changed = (frame != 120).any(2)
+    assert not (alpha[changed & (frame > 250).all(2)] > 200).any()
+
+
+def test_nobody_gets_no_headphones() -> None:
+    frame, alpha = np.full((36, 64, 3), 120, np.uint8), np.zeros((36, 64), np.uint8)
+    props.headphones(default_rng(0), frame, alpha, alpha)
+    assert not alpha.any() and (frame == 120).all()
+
+
+def test_the_next_frame_moves_with_its_mask() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training import motion
+
+    torch.manual_seed(0)
+    mask = (torch.rand(2, 1, 40, 60) > 0.5).float()
+    moved = motion.shifted(mask, 3, -2)
+    assert torch.equal(moved[..., :-2, 3:], mask[..., 2:, :-3])
+    assert motion.unsteadiness(mask, moved, 3, -2) == 0
+    assert motion.unsteadiness(mask, mask, 3, -2) > 0.3
+    picture = torch.full((2, 3, 40, 60), 100.0)
+    later = motion.next_frame(picture, 3, -2)
+    assert later.shape == picture.shape
+    assert 0 < float((later - picture).abs().mean()) < 20
+
+
+def test_the_last_mask_is_often_missing_and_never_out_of_range() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training import motion
+
+    torch.manual_seed(0)
+    masks = motion.last_mask(torch.ones(200, 1, 36, 64))
+    empty = float((masks.amax((1, 2, 3)) == 0).float().mean())
+    assert 0.3 < empty < 0.5
+    assert masks.min() >= 0 and masks.max() <= 1
+
+
+def test_a_network_may_look_at_its_last_mask() -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.imagenet import load_imagenet
+    from models.architectures.segmenter import Deployed, Segmenter, multiplied
+
+    torch.manual_seed(0)
+    network = Segmenter(dataclasses.replace(multiplied(0.5, 0.5), previous=True)).train()
+    load_imagenet(network.encoder)
+    image, last = torch.randint(0, 256, (2, 3, 64, 96)).float(), torch.rand(2, 1, 64, 96)
+    network(image, last)
+    network.eval()
+    with torch.no_grad():
+        assert torch.equal(network(image)[0], network(image, last)[0])  # its filters begin at zero
+        network.encoder.stem[0].weight[:, 3] = 0.1
+        expected = torch.sigmoid(network(image, last)[0])
+        found = Deployed(network)(image.permute(0, 2, 3, 1).to(torch.uint8), last.permute(0, 2, 3, 1))
+    torch.testing.assert_close(found[..., 0], expected[:, 0], atol=1e-4, rtol=0)
+
+
+def test_the_hd_shape_gives_full_resolution_and_exports_as_it_was_trained() -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Deployed, Segmenter, multiplied
+
+    torch.manual_seed(0)
+    network = Segmenter(dataclasses.replace(multiplied(0.5, 0.5), detail=8)).train()
+    image = torch.randint(0, 256, (2, 3, 128, 192)).float()
+    network(image)
+    network.eval()
+    with torch.no_grad():
+        logits, coarse = network(image)
+        found = Deployed(network)(image.permute(0, 2, 3, 1).to(torch.uint8))
+    assert logits.shape == (2, 1, 128, 192) and coarse.shape == (2, 1, 2, 3)
+    torch.testing.assert_close(found[..., 0], torch.sigmoid(logits)[:, 0], atol=1e-4, rtol=0)
+
+
+def test_a_label_needs_a_second_opinion() -> None:
+    here, there, nobody = (np.zeros((10, 10), np.uint8) for _ in range(3))
+    here[:5], there[5:] = 255, 255
+    assert label(here, here, None)[0] is here
+    assert label(here, there, None)[0] is None
+    assert label(nobody, here, None)[0] is None
+    hand = here.copy()
+    assert label(there, here, hand)[0] is hand
+    assert label(there, there, hand)[0] is None
+
+
+def test_the_exported_form_is_the_trained_network() -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Deployed, Segmenter
+    from models.training.config import read_config
+
+    torch.manual_seed(0)
+    network = Segmenter(read_config("lite").shape)
+    image = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        network.train()(image.permute(0, 3, 1, 2).float())  # moves the batch norms' statistics off their start
+        expected = torch.sigmoid(network.eval()(image.permute(0, 3, 1, 2).float())[0])
+        found = Deployed(network)(image)
+    assert found.shape == (2, 64, 96, 1)
+    assert found.std() > 0
+    assert torch.allclose(found[..., 0], expected[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["mlp", "attention", "bilinear"])
+@pytest.mark.parametrize("group", [1, 8])
+def test_every_variant_of_the_network_exports_as_it_was_trained(variant: str, group: int) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Deployed, Segmenter, multiplied
+
+    torch.manual_seed(0)
+    shape = dataclasses.replace(multiplied(0.5, 0.5), variant=variant, group=group)
+    network = Segmenter(shape).train()
+    image = torch.randint(0, 256, (2, 3, 64, 96)).float()
+    network(image)  # batch norms that have seen something
+    network.eval()
+    with torch.no_grad():
+        logits, coarse = network(image[:1])
+        deployed = Deployed(network)(image[:1].permute(0, 2, 3, 1).to(torch.uint8))
+    assert logits.shape == (1, 1, 64, 96) and coarse.shape == (1, 1, 2, 3)
+    torch.testing.assert_close(deployed[..., 0], torch.sigmoid(logits)[:, 0], atol=1e-4, rtol=0)
+
+
+def test_multipliers_thin_the_network_out() -> None:
+    pytest.importorskip("torch")
+    from models.architectures.segmenter import Shape, multiplied
+
+    assert multiplied(1.0, 1.0) == Shape()
+    half = multiplied(0.5, 0.5)
+    assert [len(blocks) for blocks in half.hidden] == [1, 1, 1, 2, 2, 2]
+    assert half.hidden[3] == (120, 240) and half.stem == 16
+
+
+def test_a_configuration_gives_multipliers_or_every_channel(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from models.architectures.segmenter import multiplied
+    from models.training.config import FOLDER, read_config
+
+    lite = (FOLDER / "lite.toml").read_text()
+    start, rest = lite.split("[shape]")
+    (tmp_path / "half.toml").write_text(
+        start + '[shape]\nwidth = 0.5\ndepth = 0.5\nvariant = "bilinear"\n[loss]' + rest.split("[loss]")[1]
+    )
+    assert read_config("half", tmp_path).shape == dataclasses.replace(multiplied(0.5, 0.5), variant="bilinear")
+    assert read_config("lite").shape.hidden[0] == (16,)
+    with pytest.raises(FileNotFoundError, match="half"):
+        read_config("whole", tmp_path)
+
+
+def test_depthwise_filters_do_the_same_in_groups() -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.imagenet import _grouped
+
+    torch.manual_seed(0)
+    filters, x = torch.randn(16, 1, 3, 3), torch.randn(1, 16, 9, 9)
+    alone = torch.nn.functional.conv2d(x, filters, padding=1, groups=16)
+    together = torch.nn.functional.conv2d(x, _grouped(filters, 8), padding=1, groups=2)
+    torch.testing.assert_close(together, alone)
+
+
+def test_the_loss_falls_towards_the_truth() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import Loss
+    from models.training.losses import jaccard, total
+
+    truth = torch.zeros(1, 1, 36, 64)
+    truth[..., 10:, 20:40] = 1
+    logits = (truth * 2 - 1) * 12
+    coarse = torch.nn.functional.adaptive_avg_pool2d(logits, (2, 2))
+    assert jaccard(truth, truth) == 0
+    assert jaccard(1 - truth, truth) > 0.9
+    right, shifted = (float(total(x, coarse, truth, Loss())) for x in (logits, logits.roll(4, 3)))
+    assert right < shifted < float(total(-logits, coarse, truth, Loss()))
+
+
+def test_the_kept_network_is_the_shipped_one_and_a_training_can_start_from_it(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from models.architectures.segmenter import Deployed
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    model = manifest()["lite"]
+    config = replace(read_config("lite"), start="lite")
+    trainer = Trainer(config, tmp_path, torch.device("cpu"))
+    image = paint_person(model.input.width, model.input.height, 0)[0]
+    with torch.no_grad():
+        kept = Deployed(trainer.average)(torch.from_numpy(image)[None]).numpy()
+    # One is rounded before folding, the other after: 0.0001 apart in the mean, where two networks are 0.01.
+    session = get_backend("onnxruntime").load(model.file("onnx").verify(), "CPU", 1)
+    session.input[0] = image
+    session.run()
+    assert np.abs(kept - session.output).mean() < 1e-3
+    session.close()
+    trainer.learn(trainer.network.train(), torch.from_numpy(image)[None].repeat(2, 1, 1, 1), torch.zeros(2, 144, 256))
+    trainer.save()
+    resumed = Trainer(config, tmp_path, torch.device("cpu"))
+    resumed.resume()
+    assert (resumed.step, resumed.pictures) == (1, 2)
+    ours, theirs = trainer.network.state_dict(), resumed.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_core_hands_its_weights_to_the_whole(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Segmenter
+    from models.training.config import read_config
+    from models.training.train import Trainer, load_start
+
+    config = read_config("lite")
+    core = Trainer(dataclasses.replace(config, name="core"), tmp_path / "core", torch.device("cpu"))
+    core.folder.mkdir()
+    core.save()
+    whole = Segmenter(dataclasses.replace(config.shape, detail=8))
+    load_start(whole, "core", tmp_path)
+    assert torch.equal(whole.encoder.stem[0].weight, core.average.encoder.stem[0].weight)
+    with pytest.raises(FileNotFoundError, match="train other first"):
+        load_start(whole, "other", tmp_path)
+
+
+def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    config = dataclasses.replace(read_config("lite"), start="lite", pictures=8)
+    losses = []
+    for steady in (0.0, 50.0):
+        weights = dataclasses.replace(config.loss, steady=steady)
+        trainer = Trainer(dataclasses.replace(config, loss=weights), tmp_path, torch.device("cpu"))
+        image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
+        losses.append(float(trainer.learn(trainer.network.train(), image, torch.zeros(4, 144, 256))))
+        assert trainer.progress == 0.5
+    assert losses[1] > losses[0]
