@@ -1,8 +1,9 @@
 """Export a trained network to the files that ship: `python -m models.training.export --config lite`.
 
-The averaged weights are folded, rounded to 16-bit values (but stored as 32-bit floats, which every runtime takes; the
-rounding lets them be packed to half), written as ONNX and TFLite, compared with what torch gives, and named in the
-manifest by their hashes. The unfolded network is kept in `models/training/kept` for a later training to start from.
+The averaged weights are folded, rounded to 16-bit values, written as ONNX and TFLite, compared with what torch gives,
+and named in the manifest by their hashes. The files hold 16-bit weights which every runtime widens when it loads them:
+half the size, and the arithmetic stays 32-bit. The unfolded network is kept in `models/training/kept` for a later
+training to start from, and the files before they were packed in the run's folder, for `variants`.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import litert_torch
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
+from ai_edge_quantizer import qtyping, quantizer
 
 from models.architectures.segmenter import Deployed, Segmenter
-from models.evaluation.ours import open_session
+from models.evaluation.ours import open_file
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
 from models.training.figure import paint_person
 from models.training.train import CHECKPOINT, KEPT
 
+WHOLE = "network"
+"""The name, in a run's folder, of the files before they were packed."""
 AGREE = 1e-3
 """How far a file's alpha may be from torch's."""
 
@@ -56,22 +59,37 @@ def write_onnx(module: Deployed, example: torch.Tensor, path: Path) -> None:
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
-def run_onnx(path: Path, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Run the ONNX file on one picture, (1, h, w, 3)."""
-    alpha: NDArray[np.float32] = open_session(path, 1).run(["alpha"], {"image": picture})[0]
-    return alpha
+def pack_onnx(source: Path, path: Path) -> None:
+    """Store the convolutions' weights in 16 bits, each with the cast that widens it again."""
+    model = onnx.load(source)
+    casts = []
+    for tensor in [t for t in model.graph.initializer if len(t.dims) == 4]:
+        values = onnx.numpy_helper.to_array(tensor)
+        model.graph.initializer.remove(tensor)
+        packed = onnx.numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.packed")
+        model.graph.initializer.append(packed)
+        casts.append(onnx.helper.make_node("Cast", [packed.name], [tensor.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
 
 
-def run_tflite(path: Path, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The same with the TFLite file."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path))
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
-    interpreter.invoke()
-    alpha: NDArray[np.float32] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return alpha
+def pack_tflite(source: Path, path: Path) -> None:
+    """The same in a TFLite file."""
+    weights = qtyping.TensorQuantizationConfig(
+        num_bits=16,
+        granularity=qtyping.QuantGranularity.TENSORWISE,
+        dtype=qtyping.TensorDataType.FLOAT,
+    )
+    how = qtyping.OpQuantizationConfig(
+        weight_tensor_config=weights, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
+    )
+    packer = quantizer.Quantizer(str(source))
+    packer.update_quantization_recipe(".*", qtyping.TFLOperationName.ALL_SUPPORTED, how, "float_casting")
+    packer.quantize(enable_progress_report=False).export_model(str(path), overwrite=True)
+    path.chmod(0o644)
 
 
 def name_in_manifest(path: Path, manifest: Path) -> None:
@@ -105,10 +123,13 @@ def main() -> None:
         expected = module(torch.from_numpy(picture)).numpy()
     args.weights.mkdir(parents=True, exist_ok=True)
     onnx_path, tflite_path = args.weights / f"{name}.onnx", args.weights / f"{name}.tflite"
-    write_onnx(module, torch.from_numpy(picture), onnx_path)
-    litert_torch.convert(module, (torch.from_numpy(picture),)).export(str(tflite_path))
-    for path, run in ((onnx_path, run_onnx), (tflite_path, run_tflite)):
-        error = float(np.abs(run(path, picture) - expected).max())
+    whole = args.runs / config.name / WHOLE
+    write_onnx(module, torch.from_numpy(picture), whole.with_suffix(".onnx"))
+    litert_torch.convert(module, (torch.from_numpy(picture),)).export(str(whole.with_suffix(".tflite")))
+    pack_onnx(whole.with_suffix(".onnx"), onnx_path)
+    pack_tflite(whole.with_suffix(".tflite"), tflite_path)
+    for path in (onnx_path, tflite_path):
+        error = float(np.abs(open_file(path)[0](picture) - expected).max())
         if error > AGREE:
             raise RuntimeError(f"{path.name} differs from torch by {error:.1e}, more than {AGREE}: do not ship it")
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, differs from torch by {error:.1e} at most")

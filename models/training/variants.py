@@ -1,4 +1,4 @@
-"""Write a network's smaller files from its 32-bit ones: `python -m models.training.variants --config lite`.
+"""Write a network's faster files after `export`: `python -m models.training.variants --config lite --data CLIPS`.
 
 - `<name>-fp16.onnx`: 16-bit inside, for GPUs; any number of pictures at once.
 - `<name>-int8.onnx`: 8-bit inside, in the QDQ form that ONNX Runtime and OpenVINO (CPU, GPU, NPU) take.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import qtyping, quantizer, recipe
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -28,7 +29,7 @@ from models.evaluation.ours import open_own
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
 from models.training.data import Composites, split
-from models.training.export import name_in_manifest
+from models.training.export import WHOLE, name_in_manifest
 from models.training.pool import read_pool
 
 CALIBRATION = 128
@@ -89,11 +90,10 @@ def write_int8_tflite(source: Path, path: Path, pictures: list[NDArray[np.uint8]
     names = qtyping.TFLOperationName
     for operation in (names.LOGISTIC, names.SUB, names.INPUT, names.OUTPUT):
         quantiser.update_quantization_recipe(".*", operation, algorithm_key="no_quantize")
-    from ai_edge_litert.interpreter import Interpreter
-
     [(signature, tensors)] = Interpreter(str(source)).get_signature_list().items()
     ranges = quantiser.calibrate({signature: [{tensors["inputs"][0]: picture} for picture in pictures]})
     quantiser.quantize(ranges).export_model(str(path), overwrite=True)
+    path.chmod(0o644)
 
 
 def main() -> None:
@@ -103,20 +103,22 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="a name in models/training/configs")
     parser.add_argument("--name", help="the model's, unless it is the configuration's")
     parser.add_argument("--pool", type=Path, default=Path(".work/pool"), help="what `prepare` wrote")
-    parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="where the files are")
+    parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where `export` left the whole files")
+    parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="where the files go")
     parser.add_argument("--data", type=Path, required=True, help="clips with true alpha to compare on")
     args = parser.parse_args()
     config = read_config(args.config)
     base = args.weights / (args.name or config.name)
     pictures = composites(config, args.pool)
-    onnx_path, tflite_path = base.with_suffix(".onnx"), base.with_suffix(".tflite")
+    whole_path = args.runs / config.name / WHOLE
+    onnx_path, tflite_path = whole_path.with_suffix(".onnx"), whole_path.with_suffix(".tflite")
     made = [base.with_name(f"{base.name}-{rest}") for rest in ("fp16.onnx", "int8.onnx", "int8.tflite")]
     write_fp16(onnx_path, made[0])
     write_int8_onnx(onnx_path, made[1], pictures)
     write_int8_tflite(tflite_path, made[2], pictures)
     clips = find_clips(args.data)
     whole, *scores = (mean([score_clip(open_own(str(p)), clip) for clip in clips]) for p in (onnx_path, *made))
-    print(f"{onnx_path.name:20} J {whole.j:.2f}  F {whole.f:.2f}  dtSSD {whole.dtssd:.2f}")
+    print(f"{f'{base.name}.onnx':20} J {whole.j:.2f}  F {whole.f:.2f}  dtSSD {whole.dtssd:.2f}")
     for path, score in zip(made, scores, strict=True):
         good = all(getattr(score, figure) >= getattr(whole, figure) - much for figure, much in WORSE.items())
         size = f"{path.stat().st_size / 1e6:.2f} MB"
