@@ -13,6 +13,7 @@ import numpy as np
 
 from app.capture import BrokenFrame, EndOfSource, Source
 from app.capture.file import FolderSource
+from app.compose.planes import double
 from app.frame import Image
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
@@ -36,6 +37,7 @@ class Matter:
         self._memory: Memory | None = None
         self._refiner: Refiner | None = None
         self._size = (0, 0)
+        self._alpha = np.empty((0, 0), np.uint8)
 
     def __call__(self, frame: Image) -> Image:
         """The alpha, uint8 (H, W), of a BGR frame (H, W, 3); overwritten by the next call.
@@ -48,10 +50,12 @@ class Matter:
         if self._refiner is None or self._size != (width, height):
             self._size, self._memory = (width, height), None
             self._refiner = Refiner(width, height, mask.shape[1], mask.shape[0], self._refine)
-        luminance = self._refiner.luminance(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
+            self._alpha = np.empty((height, width), np.uint8)
+        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        luminance = self._refiner.luminance(cv2.resize(gray, self._refiner.half_size, interpolation=cv2.INTER_AREA))
         if self._temporal:
             mask, self._memory = steady(mask, luminance, self._memory)
-        return self._refiner(mask, luminance)
+        return double(self._refiner(mask, luminance), self._alpha)
 
 
 def names(source: Source) -> Iterator[str]:

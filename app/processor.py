@@ -15,7 +15,8 @@ from app.compose.blur import Blur
 from app.compose.card import card
 from app.compose.compositor import Compositor
 from app.compose.effects import Effect, build_effect
-from app.compose.planes import from_bgr, planes
+from app.compose.planes import from_bgr
+from app.compose.view import View
 from app.frame import Frame, Image, Picture
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
@@ -93,11 +94,12 @@ class Processor:
                 picture.raw = True
                 np.copyto(out, self._i420)
                 return picture, None
+            self._view.look(self._i420)
             self._try_effect_again()
             if loaded is not None:
                 try:
-                    alpha = self._matte(frame, loaded)
-                    self._compose(alpha, picture)
+                    self._view.lay(self._matte(frame, loaded))
+                    self._compose(picture)
                     return picture, None
                 except Exception as error:
                     failure = error
@@ -110,14 +112,13 @@ class Processor:
         return picture, failure
 
     def _matte(self, frame: Frame, loaded: Loaded) -> Image:
-        """The frame's alpha, uint8 (H, W)."""
+        """The frame's alpha, uint8 (H / 2, W / 2)."""
         start = time.perf_counter()
         mask = loaded.segmenter(frame.image)
         segmented = time.perf_counter()
         self._stopwatch.add("segment", segmented - start)
-        y = planes(self._i420)[0]
         refiner = self._refiner_for(mask.shape[1], mask.shape[0])
-        luminance = refiner.luminance(y)
+        luminance = refiner.luminance(self._view.half)
         if self._settings.temporal:
             scene, network, captured_at = self._remembered
             if (scene, network) != (frame.scene, loaded) or frame.captured_at - captured_at > self._forget_seconds:
@@ -128,33 +129,34 @@ class Processor:
         self._stopwatch.add("refine", time.perf_counter() - segmented)
         return alpha
 
-    def _compose(self, alpha: Image, picture: Picture) -> None:
+    def _compose(self, picture: Picture) -> None:
         start = time.perf_counter()
-        try:
-            self._effect.fill(self._i420, alpha, picture.i420)
-        except Exception as error:
-            self._replace_effect(error)
-            self._effect.fill(self._i420, alpha, picture.i420)
-        self._compositor.compose(self._i420, alpha, picture.i420)
+        self._fill(picture.i420)
+        self._compositor.compose(self._view, picture.i420)
         if self._settings.effect == "alpha":
             picture.bgra = self._next_cutout()
-            self._compositor.cut_out(self._i420, alpha, picture.bgra)
+            self._compositor.cut_out(self._view, picture.bgra)
         self._stopwatch.add("compose", time.perf_counter() - start)
 
     def _cover(self, picture: Picture) -> None:
         """Publish the effect over the whole frame."""
-        try:
-            self._effect.fill(self._i420, None, picture.i420)
-        except Exception as error:
-            self._replace_effect(error)
-            self._effect.fill(self._i420, None, picture.i420)
+        self._view.lay(None)
+        self._fill(picture.i420)
         if self._settings.effect == "alpha":
             picture.bgra = self._next_cutout()
             picture.bgra.fill(0)
 
+    def _fill(self, out: Image) -> None:
+        try:
+            self._effect.fill(self._view, out)
+        except Exception as error:
+            self._replace_effect(error)
+            self._effect.fill(self._view, out)
+
     def _allocate(self) -> None:
         width, height = self._i420_size = self._settings.dimensions
         self._i420 = np.empty((height * 3 // 2, width), np.uint8)
+        self._view = View(width, height)
         self._compositor = Compositor(width, height)
         self._cutouts: deque[Image] = deque()
         self._memory = None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.compose.blur import Blur, sigma_of
 from app.compose.compositor import Compositor
 from app.compose.planes import from_bgr, new_i420, to_bgr, yuv_of
+from app.compose.view import View
 from assets import asset
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -44,11 +45,13 @@ def plainly(frame: Picture, alpha: Picture, background: Picture) -> Picture:
 
 def ours(frame: Picture, alpha: Picture, background: Picture | None) -> Picture:
     """As the product does it, over a picture or, without one, the blurred room."""
-    i420 = from_bgr(frame)
+    view = View(frame.shape[1], frame.shape[0])
+    view.look(from_bgr(frame))
+    view.lay(cv2.resize(alpha, view.half.shape[::-1], interpolation=cv2.INTER_AREA))
     out = new_i420(frame.shape[1], frame.shape[0]) if background is None else from_bgr(background)
     if background is None:
-        Blur(BLUR).fill(i420, alpha, out)
-    Compositor(frame.shape[1], frame.shape[0]).compose(i420, alpha, out)
+        Blur(BLUR).fill(view, out)
+    Compositor(frame.shape[1], frame.shape[0]).compose(view, out)
     return to_bgr(out)
 
 

@@ -16,13 +16,27 @@ from app.compose.blur import Blur
 from app.compose.card import card
 from app.compose.compositor import Compositor
 from app.compose.effects import build_effect, lay_out
-from app.compose.planes import fit_frame, from_bgr, new_i420, planes, to_bgr, yuv_of
+from app.compose.planes import double, fit_frame, from_bgr, new_i420, planes, to_bgr, yuv_of
+from app.compose.view import View
 from app.frame import Image
 from app.problems import EffectError
 from app.settings import Settings
 
 GREEN = "#00b140"
 EVEN = st.integers(1, 40).map(lambda n: 2 * n)
+
+
+def halved(alpha: Image) -> Image:
+    """An alpha at half its size, as the compositor takes it."""
+    return cv2.resize(alpha, (alpha.shape[1] // 2, alpha.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def view_of(frame: Image, alpha: Image | None) -> View:
+    """An I420 frame with an alpha of its size, or none."""
+    view = View(frame.shape[1], frame.shape[0] * 2 // 3)
+    view.look(frame)
+    view.lay(None if alpha is None else halved(alpha))
+    return view
 
 
 def ellipse(width: int, height: int, feather: float) -> Image:
@@ -38,13 +52,13 @@ def test_any_size_gives_a_whole_picture(width: int, height: int, seed: int, stre
     rng = np.random.default_rng(seed)
     frame = from_bgr(rng.integers(0, 256, (height, width, 3), np.uint8))
     alpha = rng.integers(0, 256, (height, width), np.uint8)
-    out = np.full_like(frame, 77)
-    Blur(strength).fill(frame, alpha, out)
-    Compositor(width, height).compose(frame, alpha, out)
+    out, view = np.full_like(frame, 77), view_of(frame, alpha)
+    Blur(strength).fill(view, out)
+    Compositor(width, height).compose(view, out)
     assert out.shape == (height * 3 // 2, width)
     bgra = np.full((height, width, 4), 77, np.uint8)
-    Compositor(width, height).cut_out(frame, alpha, bgra)
-    np.testing.assert_array_equal(bgra[..., 3], alpha)
+    Compositor(width, height).cut_out(view, bgra)
+    np.testing.assert_array_equal(bgra[..., 3], double(view.alpha, alpha))
     assert not bgra[alpha == 0].any()
 
 
@@ -56,10 +70,10 @@ def test_all_person_is_the_frame_and_all_room_is_the_background(seed: int) -> No
     background = new_i420(128, 72, yuv_of(GREEN))
     compositor = Compositor(128, 72)
     out = background.copy()
-    compositor.compose(frame, np.full((72, 128), 255, np.uint8), out)
+    compositor.compose(view_of(frame, np.full((72, 128), 255, np.uint8)), out)
     np.testing.assert_array_equal(out, frame)
     out = background.copy()
-    compositor.compose(frame, np.zeros((72, 128), np.uint8), out)
+    compositor.compose(view_of(frame, np.zeros((72, 128), np.uint8)), out)
     np.testing.assert_array_equal(out, background)
 
 
@@ -70,7 +84,7 @@ def test_the_room_never_rims_the_person() -> None:
     camera = (30 * a + 250 * (1 - a)).astype(np.uint8).repeat(3, axis=2)
     frame = from_bgr(camera)
     out = new_i420(1280, 720)
-    Compositor(1280, 720).compose(frame, alpha, out)
+    Compositor(1280, 720).compose(view_of(frame, alpha), out)
     person = int(planes(from_bgr(np.full((2, 2, 3), 30, np.uint8)))[0][0, 0])
     plain = planes(from_bgr((camera * a).astype(np.uint8)))[0]
     assert plain.max() > person + 20, "the test's plain blend must show the rim"
@@ -85,7 +99,7 @@ def test_the_person_never_bleeds_into_the_blurred_room() -> None:
     frame = from_bgr(camera)
     out = new_i420(1280, 720)
     for strength in (0, 60, 100):
-        Blur(strength).fill(frame, alpha, out)
+        Blur(strength).fill(view_of(frame, alpha), out)
         outside = cv2.dilate(alpha, np.ones((5, 5), np.uint8)) == 0
         colour = to_bgr(out)[outside].astype(int)
         assert np.abs(colour - 128).max() <= 3, f"strength {strength}"
@@ -93,10 +107,13 @@ def test_the_person_never_bleeds_into_the_blurred_room() -> None:
 
 def test_cut_out_is_straight_and_hides_the_room() -> None:
     frame = from_bgr(draw(0, 640, 360))
-    alpha = figure(0, 640, 360)
+    view = view_of(frame, figure(0, 640, 360))
+    alpha = double(view.alpha, np.empty((360, 640), np.uint8))
     bgra, compositor = np.full((360, 640, 4), 77, np.uint8), Compositor(640, 360)
-    compositor.cut_out(from_bgr(draw(40, 640, 360)), figure(40, 640, 360), bgra)  # what is left of it must not matter
-    compositor.cut_out(frame, alpha, bgra)
+    compositor.cut_out(
+        view_of(from_bgr(draw(40, 640, 360)), figure(40, 640, 360)), bgra
+    )  # what is left of it must not matter
+    compositor.cut_out(view, bgra)
     assert not bgra[alpha == 0].any()
     np.testing.assert_array_equal(bgra[..., 3], alpha)
     inside = cv2.erode(alpha, np.ones((5, 5), np.uint8)) == 255  # colour has half the resolution
@@ -115,10 +132,10 @@ def test_no_effect_shows_the_room(effect: str, covered: bool, size: tuple[int, i
     frame = from_bgr(draw(3, *size))
     assert contains_raw_background(frame), "the test's wall must be seen in the raw frame"
     alpha = figure(3, *size)
-    out = new_i420(*size)
-    build_effect(chosen).fill(frame, None if covered else alpha, out)
+    out, view = new_i420(*size), view_of(frame, None if covered else alpha)
+    build_effect(chosen).fill(view, out)
     if not covered:
-        Compositor(*size).compose(frame, alpha, out)
+        Compositor(*size).compose(view, out)
     assert not contains_raw_background(out)
 
 
@@ -193,11 +210,12 @@ def test_a_video_background_moves_and_loops() -> None:
     chosen = Settings().replace(effect="video", video=str(asset("clips/sample.mp4")), size="320x180")
     effect = build_effect(chosen)
     out, seen = new_i420(320, 180), set()
+    view = view_of(new_i420(320, 180), None)
     import time
 
     end = time.monotonic() + 5
     while len(seen) < 4 and time.monotonic() < end:
-        effect.fill(out, None, out)
+        effect.fill(view, out)
         seen.add(out.tobytes())
         time.sleep(0.02)
     assert len(seen) >= 4

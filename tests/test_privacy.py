@@ -40,6 +40,7 @@ STAGES = {
     "segmenter": "models.segmenter.Segmenter.__call__",
     "luminance": "app.matte.refine.Refiner.luminance",
     "temporal": "app.processor.steady",
+    "look": "app.compose.view.View.look",
     "refine": "app.matte.refine.Refiner.__call__",
     "blur": "app.compose.blur.Blur.fill",
     "blend": "app.compose.compositor.Compositor.compose",

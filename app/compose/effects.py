@@ -19,6 +19,7 @@ from app.capture.image import read_image
 from app.compose.backgrounds import bundled
 from app.compose.blur import Blur
 from app.compose.planes import fit_frame, from_bgr, new_i420, yuv_of
+from app.compose.view import View
 from app.frame import Image
 from app.problems import EffectError, SourceError
 from app.settings import Settings
@@ -27,12 +28,12 @@ from app.settings import Settings
 class Effect(Protocol):
     """Fills a picture with what stands behind the person."""
 
-    def fill(self, frame: Image, alpha: Image | None, out: Image) -> None:
+    def fill(self, view: View, out: Image) -> None:
         """Fill `out` whole.
 
         Args:
-            frame: uint8 I420 (H * 3 // 2, W), the camera's picture.
-            alpha: uint8 (H, W), or None when no mask can be trusted: nothing of the frame may then be recognisable.
+            view: the frame and its alpha; without one no mask can be trusted, and nothing of the frame may then be
+                recognisable.
             out: uint8 I420 of the frame's size.
         """
 
@@ -43,7 +44,7 @@ class Still:
     def __init__(self, i420: Image) -> None:
         self._i420 = i420
 
-    def fill(self, frame: Image, alpha: Image | None, out: Image) -> None:
+    def fill(self, view: View, out: Image) -> None:
         np.copyto(out, self._i420)
 
 
@@ -62,7 +63,7 @@ class Video:
         self._i420 = lay_out(self._source.read(), *self._layout)
         self._due = time.monotonic() + self._period
 
-    def fill(self, frame: Image, alpha: Image | None, out: Image) -> None:
+    def fill(self, view: View, out: Image) -> None:
         now = time.monotonic()
         if now >= self._due:
             # A few late pictures are skipped so that the video keeps its pace; after a pause it goes on from there.

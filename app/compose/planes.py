@@ -42,6 +42,12 @@ def to_bgr(i420: Image, out: Image | None = None) -> Image:
     return bgr
 
 
+def double(half: Image, out: Image) -> Image:
+    """Enlarge a plane (h, w) of half size linearly into `out`, uint8 (H, W); returns it."""
+    cv2.resize(half, out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+    return out
+
+
 def yuv_of(colour: str) -> tuple[int, int, int]:
     """Y, U, V of a colour "#rrggbb"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
