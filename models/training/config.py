@@ -41,7 +41,6 @@ class Config:
         seed: of everything drawn.
         start: the network in `kept/` whose weights to start with, "" for ImageNet's.
         kinds: how often each kind of picture is drawn, 1 if not named.
-        dropped: samples left out, by name: their labels were looked at and are wrong.
         pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
 
@@ -60,7 +59,6 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)
-    dropped: frozenset[str] = frozenset()
     pictures: int = 0
 
 
@@ -94,6 +92,5 @@ def read_config(name: str, folder: Path = FOLDER) -> Config:
         shape=_shape(entry.pop("shape")),
         loss=Loss(**entry.pop("loss", {})),
         chances=Chances(**entry.pop("chances", {})),
-        dropped=frozenset(entry.pop("dropped", [])),
         **entry,
     )

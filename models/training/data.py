@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from models.training.augment import Composer
 from models.training.config import Config
 from models.training.pool import Sample
 
+DROPPED = Path(__file__).parent / "dropped.txt"
 HELD_OUT = 25
 """One in so many pictures is kept out of training, to see how it generalises."""
 
@@ -46,10 +49,17 @@ class _From(Sampler[int]):
             number += 1
 
 
-def split(people: list[Sample], dropped: frozenset[str]) -> tuple[list[Sample], list[Sample]]:
+def dropped(path: Path = DROPPED) -> frozenset[str]:
+    """The names of samples whose labels were looked at and are wrong."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def split(people: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     """The pictures to train on and those held out; wrong ones in neither."""
+    wrong = dropped()
     parts = [s for i, s in enumerate(people) if i % HELD_OUT], people[::HELD_OUT]
-    ours, others = ([s for s in part if s.name not in dropped] for part in parts)
+    ours, others = ([s for s in part if s.name not in wrong] for part in parts)
     return ours, others
 
 

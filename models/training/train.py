@@ -164,7 +164,7 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     """Train until the configuration's minutes are over."""
     config = trainer.config
     people, rooms = read_pool(*pools)
-    ours, others = split(people, config.dropped)
+    ours, others = split(people)
     print(f"{len(ours)} pictures of people, {len(others)} held out, {len(rooms)} rooms, from step {trainer.step}")
     held_out = Composites(others, rooms, config)
     batches = iter(loader(Composites(ours, rooms, config), config, trainer.pictures, workers))

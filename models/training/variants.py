@@ -52,7 +52,7 @@ class _Pictures(CalibrationDataReader):
 def composites(config: Config, pool: Path) -> list[NDArray[np.uint8]]:
     """Pictures (1, h, w, 3) of people whom no training saw."""
     people, rooms = read_pool(pool)
-    data = Composites(split(people, config.dropped)[1], rooms, config)
+    data = Composites(split(people)[1], rooms, config)
     return [data[number][0].numpy()[None] for number in range(CALIBRATION)]
 
 
