@@ -13,10 +13,13 @@ from typing import IO, Any
 
 from app import settings as settings_file
 from app.problems import GreenroomError, Problem
-from app.settings import Option, Settings
+from app.settings import NETWORK_SETTINGS, Option, Settings
 
 EXIT_TROUBLE, EXIT_INTERRUPTED = 1, 130
 """Exit codes besides 0 and argparse's 2 for wrong usage."""
+
+MATTE_SETTINGS = ("model", "backend", "device", "precision", "threads")
+"""The settings that mattes of files need."""
 
 
 def window(arguments: argparse.Namespace) -> int:
@@ -53,7 +56,7 @@ def matte(arguments: argparse.Namespace) -> int:
     return run_matte(
         arguments.input,
         Path(arguments.output_dir),
-        Settings().replace(model=arguments.model, backend=arguments.backend, threads=arguments.threads),
+        Settings().replace(**{name: getattr(arguments, name) for name in MATTE_SETTINGS}),
         temporal=arguments.temporal == "on",
         refine=arguments.refine == "on",
         as_json=arguments.json,
@@ -61,10 +64,11 @@ def matte(arguments: argparse.Namespace) -> int:
 
 
 def devices(arguments: argparse.Namespace) -> int:
-    """List cameras, virtual cameras and the backends' devices."""
+    """List cameras, virtual cameras and devices, and why which of them runs the network."""
     from app import reports
 
-    return _report(reports.devices(), reports.devices_text, arguments)
+    settings, _ = _settings(arguments)
+    return _report(reports.devices(settings), reports.devices_text, arguments)
 
 
 def models(arguments: argparse.Namespace) -> int:
@@ -160,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_run_flags(command(run, "--effect image --image bookshelf --sink v4l2 --sink recording.mp4"))
     _add_matte_flags(command(matte, "talk.mp4 alphas/ --model lite --temporal on"))
-    command(devices, "--json")
+    _add_device_flags(command(devices, "--cpu-limit 20"))
     command(models, "--json")
     command(doctor, "")
     _add_bench_flags(command(bench, "pipeline --frames 600 --output bench.json"))
@@ -180,13 +184,20 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
 
 
+def _add_device_flags(parser: argparse.ArgumentParser) -> None:
+    known = {name: option for name, option, _ in Settings().items()}
+    for name in NETWORK_SETTINGS:
+        _add_setting(parser, name, known[name], getattr(Settings, name))
+    parser.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
+
+
 def _add_matte_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="INPUT", help="A video, a picture, or a folder of pictures.")
     parser.add_argument("output_dir", metavar="OUTPUT_DIR", help="Folder for the PNGs; it is made if missing.")
     known = {name: option for name, option, _ in Settings().items()}
-    for name in ("model", "backend", "threads"):
+    for name in MATTE_SETTINGS:
         _add_setting(parser, name, known[name], getattr(Settings, name))
-    parser.set_defaults(model=Settings.model, backend=Settings.backend, threads=Settings.threads)
+    parser.set_defaults(**{name: getattr(Settings, name) for name in MATTE_SETTINGS})
     for name in ("temporal", "refine"):
         parser.add_argument(known[name].flag, choices=("on", "off"), default="on", help=known[name].help)
 

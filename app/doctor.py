@@ -13,7 +13,7 @@ from pathlib import Path
 from app import settings as settings_file
 from app.capture.devices import list_cameras
 from app.publish.factory import list_outputs
-from app.segmentation import network_files
+from app.reports import device_text
 from backends import BACKENDS, child
 from models.manifest import ModelError, manifest
 
@@ -63,7 +63,8 @@ def _cameras() -> Iterator[Finding]:
 def _networks() -> Iterator[Finding]:
     for model in manifest().values():
         try:
-            network_files(model)
+            for file in model.files:
+                file.verify()
             yield Finding("network", True, f"{model.name}, verified")
         except ModelError as error:
             yield Finding("network", False, str(error), "Reinstall Greenroom.")
@@ -72,7 +73,7 @@ def _networks() -> Iterator[Finding]:
 def _backends() -> Iterator[Finding]:
     for name, title in BACKENDS.items():
         availability = child.probe(name)
-        devices = ", ".join(f"{d.id} ({d.name})" for d in availability.devices)
+        devices = ", ".join(device_text(device) for device in availability.devices)
         problem = availability.problem
         yield Finding("backend", not problem, f"{title} {availability.version}: {problem or devices}")
         for missing in availability.missing:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from app import selection
 from app.capture.factory import open_source, parse, settle
 from app.compose.effects import build_effect
 from app.matting import Matter, write_mattes
@@ -20,11 +21,11 @@ from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
 from app.publish import Sink
 from app.publish.factory import is_file, open_sink
-from app.segmentation import candidates, load
+from app.segmentation import load_known
 from app.settings import Settings
 from app.status import Status
-from backends import BackendError, selector
-from models.manifest import ModelError, get_model
+from backends import BackendError
+from models.manifest import ModelError
 from models.segmenter import UntrustedMask
 
 POLL_SECONDS = 0.25
@@ -81,7 +82,7 @@ def _check(settings: Settings) -> None:
     """Raise `GreenroomError` for what is known to fail: a window goes on and says so; here nobody may be looking."""
     build_effect(settings)
     try:
-        get_model(settings.model)
+        selection.models(settings)
     except ModelError as error:
         raise GreenroomError(str(error)) from error
     kind, path = parse(settings.source)
@@ -162,8 +163,7 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
         raise GreenroomError(f"{folder} holds the pictures themselves.", "Write the alphas to another folder.")
     frames = open_source(source, width=1280, height=720, fps=30, loop=False)
     try:
-        model = get_model(settings.model)
-        loaded = load(model, _fastest(settings))
+        loaded = load_known(settings, realtime=False)
     except (ModelError, BackendError) as error:
         raise GreenroomError(str(error)) from error
     matter = Matter(loaded.segmenter, temporal=temporal, refine=refine)
@@ -182,11 +182,3 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     facts = {"frames": count, "seconds": round(seconds, 3), "segmenter": loaded.name, "folder": str(folder)}
     print(json.dumps(facts) if as_json else f"{count} alphas in {folder} by {loaded.name}, {seconds:.1f} s")
     return 0
-
-
-def _fastest(settings: Settings) -> selector.Candidate:
-    """The best candidate the settings allow."""
-    ways = candidates(settings, get_model(settings.model))
-    if not ways:
-        raise GreenroomError(f"{settings.backend} cannot run {settings.model}.", "Run `greenroom devices` for why.")
-    return ways[0]

@@ -32,7 +32,7 @@ from app.processor import FORGET_SECONDS, Processor
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loaded, Loader
-from app.settings import Settings
+from app.settings import NETWORK_SETTINGS, Settings
 from app.slot import Slot
 from app.status import Status, Stopwatch
 from backends import BackendError
@@ -85,7 +85,7 @@ class Pipeline:
         self._inbox: Slot[Frame] = Slot(patient=not realtime)
         self._outbox: Slot[Picture] = Slot(patient=not realtime)
         self._frames, self._pictures = Buffers(), Buffers()
-        self._loader = Loader()
+        self._loader = Loader(realtime=realtime)
         self._loaded: Loaded | None = None
         self._source: SupervisedSource | None = None
         self._source_changed = threading.Event()
@@ -144,8 +144,7 @@ class Pipeline:
         old, self._settings = self._settings, settings
         if (settings.source, settings.size, settings.fps) != (old.source, old.size, old.fps):
             self._source_changed.set()
-        network = ("model", "backend", "threads")
-        if any(getattr(settings, name) != getattr(old, name) for name in network):
+        if any(getattr(settings, name) != getattr(old, name) for name in NETWORK_SETTINGS):
             self._loader.wanted(settings)
 
     def status(self) -> Status:
@@ -281,7 +280,7 @@ class Pipeline:
         if (new := self._loader.take()) is not None:
             old, self._loaded = self._loaded, new
             if old is not None:
-                old.session.close()
+                self._loader.retire(old)
 
     def _await_segmenter(self) -> None:
         while self._loaded is None and not self._stopping.wait(0.01):
@@ -298,8 +297,7 @@ class Pipeline:
             return 0
         self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "It goes on by itself.")
         if isinstance(failure, BackendError) or doubts + 1 >= PATIENCE:
-            lost, self._loaded = self._loaded, self._loader.failed(self._loaded.candidate, str(failure))
-            lost.session.close()
+            self._loaded = self._loader.failed(self._loaded, str(failure))
             return 0
         return doubts + 1
 

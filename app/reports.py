@@ -5,27 +5,46 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from app import selection
 from app.capture.devices import list_cameras
 from app.publish.factory import list_outputs
-from app.segmentation import network_files
 from app.settings import Settings
-from backends import BACKENDS, child, selector
-from models.manifest import ModelError, get_model, manifest
+from backends import BACKENDS, Device, selector
+from backends.choice import Verdict
+from models.manifest import ModelError, manifest
 
 
-def devices() -> dict[str, Any]:
-    """Cameras, virtual cameras, backends with their devices, and how each measured with the default network."""
+def devices(settings: Settings) -> dict[str, Any]:
+    """Cameras, virtual cameras, backends with their devices, and why which of them runs the network.
+
+    What was not measured on this machine yet is measured now.
+    """
+    found = selector.probe_all()
+    budget = selection.budget(settings)
     try:
-        candidates, problem = selector.measured(network_files(get_model(Settings.model))), ""
+        outcomes = selector.measured(selection.networks(settings, verify=True), selection.pin(settings), found=found)
+        verdicts, problem = selection.verdicts(settings, outcomes), ""
     except ModelError as error:
-        candidates, problem = [], str(error)
+        verdicts, problem = [], str(error)
     return {
         "cameras": [asdict(camera) for camera in list_cameras()],
         "outputs": list_outputs(),
-        "backends": {name: asdict(child.probe(name)) for name in BACKENDS},
-        "candidates": [asdict(candidate) for candidate in candidates],
-        "problem": problem,
+        "backends": {name: asdict(availability) for name, availability in found.items()},
+        "budget": asdict(budget) | {"ms": budget.ms},
+        "candidates": [_candidate(verdict, budget.percent(verdict.outcome)) for verdict in verdicts],
+        "problem": problem or ("" if verdicts else "Nothing here runs what the settings hold fast."),
     }
+
+
+def _candidate(verdict: Verdict, percent: float) -> dict[str, Any]:
+    outcome = verdict.outcome
+    names = {"title": outcome.candidate.title, "affordable": verdict.affordable, "why": verdict.why}
+    return (
+        asdict(outcome.candidate)
+        | {k: v for k, v in asdict(outcome).items() if k != "candidate"}
+        | {"cpu_percent": percent}
+        | names
+    )
 
 
 def devices_text(facts: dict[str, Any]) -> str:
@@ -36,16 +55,28 @@ def devices_text(facts: dict[str, Any]) -> str:
         lines += [f"    {line}" for line in _modes(camera["modes"])]
     lines += ["  none" if not facts["cameras"] else "", "Virtual cameras"]
     lines += [f"  {name}: {state}" for name, state in facts["outputs"].items()]
-    lines += ["", f"Networks run on (measured with {Settings.model})"]
+    lines += ["", "Devices that run networks"]
+    for name, backend in facts["backends"].items():
+        lines.append(f"  {BACKENDS[name]} {backend['version']}")
+        lines += [f"    {device_text(Device(**device))}" for device in backend["devices"]]
+        lines += [f"    lacking: {text}" for text in (backend["problem"], *backend["missing"]) if text]
+    budget = facts["budget"]
+    lines += ["", f"The network: at {budget['fps']:g} frames a second it may take {budget['ms']:.1f} ms a frame and "]
+    lines[-1] += f"{budget['cpu']:.0f} % of the processor ({budget['cores']} cores)"
     for rank, c in enumerate(facts["candidates"]):
-        name = f"{BACKENDS[c['backend']]} on {c['device']}"
-        if c["problem"]:
-            lines.append(f"  {name}: not usable: {c['problem']}")
-        else:
-            chosen = "  ← chosen: the fastest" if rank == 0 else ""
-            lines.append(f"  {name}: {c['ms']:.1f} ms a frame with {c['threads']} thread(s){chosen}")
-    missing = [f"  {missing}" for backend in facts["backends"].values() for missing in backend["missing"]]
-    return "\n".join([*lines, *missing, *([f"  {facts['problem']}"] if facts["problem"] else [])])
+        figures = "" if c["problem"] else f"{c['ms']:.1f} ms, {c['cpu_percent']:.0f} % of the processor; "
+        lines.append(f"  {'→' if rank == 0 and not c['problem'] else ' '} {c['title']}: {figures}{c['why']}")
+    return "\n".join([*lines, *([f"  {facts['problem']}"] if facts["problem"] else [])])
+
+
+def device_text(device: Device) -> str:
+    """One device in a line: what `--device` takes, its name, driver, memory and what it is good at."""
+    facts = [
+        f"driver {device.driver}" if device.driver else "",
+        f"{device.memory} MiB" if device.memory else "",
+        "/".join(device.precisions),
+    ]
+    return f"{device.id} ({device.name}; {', '.join(fact for fact in facts if fact)})"
 
 
 def _modes(modes: list[dict[str, Any]]) -> list[str]:

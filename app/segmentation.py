@@ -5,26 +5,42 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from app import selection
+from app.power import on_battery
 from app.problems import Problem
 from app.settings import Settings
 from backends import BACKENDS, BackendError, Session, get_backend, selector
-from backends.selector import Candidate
-from models.manifest import Model, ModelError, get_model
+from backends.child import Cancelled
+from backends.choice import Outcome
+from backends.request import Request, within
+from backends.tiers import Candidate
+from models.manifest import ModelError
 from models.segmenter import Segmenter
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
 """Seconds until a device that failed is tried again, doubled each time: a driver's reset takes a few seconds and a
 replugged dock a little more, but loading what will never work must not cost CPU for the rest of the day."""
 
-log = logging.getLogger(__name__)
+POWER_SECONDS = 5.0
+"""Pause between two looks at the battery: a file or a system call, and fans take longer to start."""
 
 LAST_SECONDS = 3.0
 """A runtime that is still loading when the process ends takes it down ("terminate called…"), so its end is waited for:
-loading takes less than a second. A measurement takes longer, but runs in a child, which harms nobody."""
+loading takes less than a second. A measurement takes longer, but runs in a child, which is ended."""
+
+LOAD_SECONDS = 60.0
+"""A load that takes longer has hung: the slowest known is a GPU's driver compiling for the first time, 20 s, and that
+happened in the child that measured."""
+
+HANG_SECONDS, HANG_SECONDS_CPU, HANG_RUNS = 0.3, 3.0, 10.0
+"""A run that takes longer, and ten times as long as usual, has hung. 0.3 s leaves 0.2 for the next frame on another
+device; the CPU has no driver that can be lost, only other programs in its way, and gets more patience."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,67 +54,70 @@ class Loaded:
     @property
     def name(self) -> str:
         """For the user: which network on what."""
-        return f"{self.segmenter.model.name} on {self.candidate}"
+        return self.candidate.title
 
 
-def network_files(model: Model) -> dict[str, Path]:
-    """The model's fp32 file for each format, their hashes verified.
-
-    Raises:
-        ModelError: one is missing or is not the manifest's.
-    """
-    return {file.format: file.verify() for file in model.files if file.precision == "fp32"}
-
-
-def load(model: Model, candidate: Candidate) -> Loaded:
-    """Load a model as the candidate says and run it once, so that the first frame is not the slow one.
+def load(candidate: Candidate) -> Loaded:
+    """Load a network and run it twice, so that the first frame is not the slow one and its usual time is known.
 
     Raises:
         BackendError: the runtime cannot.
         ModelError: a file is missing or refused.
     """
-    backend = get_backend(candidate.backend)
-    session = backend.load(network_files(model)[backend.FORMAT], candidate.device, candidate.threads)
+    model, file = selection.file_of(candidate)
+    session = get_backend(candidate.backend).load(file.path, candidate.device, candidate.threads)
     session.run()
-    segmenter = Segmenter(model, session.input, session.output, session.run)
-    return Loaded(segmenter, session, candidate)
+    start = time.perf_counter()
+    session.run()
+    usual = time.perf_counter() - start
+    patience = HANG_SECONDS_CPU if candidate.device == "CPU" else HANG_SECONDS
+    request = Request(session, max(patience, HANG_RUNS * usual))
+    return Loaded(Segmenter(model, request.input, request.output, request.run), request, candidate)
 
 
-def candidates(settings: Settings, model: Model) -> list[Candidate]:
-    """The ways to run the model that the settings allow, the best known first, without measuring anything."""
-    files = network_files(model)
-    known = selector.remembered(files, settings.threads) or selector.preliminary(files, settings.threads)
-    return _allowed(settings, known)
+def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
+    """Load the best way known, without measuring; the next when one does not work.
 
-
-def _same(one: Candidate, other: Candidate | None) -> bool:
-    """Whether two candidates are the same way of running, however they measured."""
-    return other is not None and (one.backend, one.device, one.threads) == (other.backend, other.device, other.threads)
-
-
-def _allowed(settings: Settings, known: list[Candidate]) -> list[Candidate]:
-    return [c for c in known if settings.backend in ("auto", c.backend) and not c.problem]
+    Raises:
+        BackendError: none works.
+        ModelError: there is no such network, or its files are refused.
+    """
+    troubles = []
+    for candidate in selection.ways(settings, realtime=realtime):
+        try:
+            return load(candidate)
+        except BackendError as error:
+            troubles.append(f"{candidate.title}: {error}")
+    raise BackendError("; ".join(troubles) or "there is no such way; `greenroom devices` lists those there are.")
 
 
 class Loader:
     """Loads segmenters in a thread of its own and hands each over once it is ready.
 
-    `wanted` and `failed` may be called from any thread and return at once. The newest loaded segmenter is fetched with
-    `take` by the thread that runs it; who takes one owns it and closes its session.
+    `wanted`, `failed` and `retire` may be called from any thread and return at once. The newest loaded segmenter is
+    fetched with `take` by the thread that runs it; who takes one owns it, and gives it back with `retire`.
 
     Beside a segmenter on a device that can be lost (a GPU, an NPU) one on the CPU is kept ready, so that a lost device
     costs a frame, not the second that a runtime needs to start.
+
+    Args:
+        realtime: False for files: the best masks however long they take, and nothing is measured.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, realtime: bool = True) -> None:
+        self._realtime = realtime
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ready: Loaded | None = None
         self._standby: Loaded | None = None
         self._lock = threading.Lock()
-        self._failed: dict[tuple[str, str], str] = {}
+        self._failed: dict[Candidate | tuple[str, str], str] = {}
         self._running: Candidate | None = None
-        self._retry = FIRST_RETRY
+        self._retry, self._retry_at = FIRST_RETRY, 0.0
         self._settings = Settings()
+        self._outcomes: list[Outcome] | None = None
+        self._unmeasured = False
+        self._on_battery = False
+        self._closing: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
         self.problem: Problem | None = None
         """Why there is no segmenter or not the one asked for; None when all is well."""
@@ -107,27 +126,35 @@ class Loader:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; a load or measurement that is under way ends by itself and is thrown away."""
+        """End the thread; a load that is under way ends by itself and is thrown away, a measurement is ended."""
         self._orders.put(None)
 
     def join(self) -> None:
-        """Wait for the thread's end, at most `LAST_SECONDS`."""
-        if self._thread.is_alive():
-            self._thread.join(LAST_SECONDS)
+        """Wait for the thread's end and for sessions that are being closed, at most `LAST_SECONDS`."""
+        end = time.monotonic() + LAST_SECONDS
+        for thread in (self._thread, *self._closing):
+            if thread.is_alive():
+                thread.join(max(0.0, end - time.monotonic()))
 
     def wanted(self, settings: Settings) -> None:
         """Load what these settings ask for."""
         self._orders.put(lambda: self._order(settings))
 
-    def failed(self, candidate: Candidate, why: str) -> Loaded | None:
+    def failed(self, lost: Loaded, why: str) -> Loaded | None:
         """A segmenter failed while running: load the next best, and try this one again later.
+
+        Args:
+            lost: it is closed here.
+            why: for the user.
 
         Returns:
             The one that was kept ready, to go on with; it is then the caller's.
         """
         with self._lock:
             standby, self._standby = self._standby, None
-        self._orders.put(lambda: self._replace(candidate, why))
+        self._close(lost)
+        self.problem = Problem("segmenter", f"{lost.candidate} failed: {why}", "Another is used.")
+        self._orders.put(lambda: self._replace(lost.candidate, why, standby))
         return standby
 
     def take(self) -> Loaded | None:
@@ -136,15 +163,31 @@ class Loader:
             ready, self._ready = self._ready, None
         return ready
 
+    def retire(self, old: Loaded) -> None:
+        """Take back a segmenter that another has replaced: it is kept ready if one is needed, else closed."""
+        with self._lock:
+            running = self._running
+            useful = running is not None and running.device != "CPU" and old.candidate.device == "CPU"
+            if useful and self._standby is None and self._thread.is_alive():
+                self._standby = old
+                return
+        self._close(old)
+
+    def _close(self, loaded: Loaded) -> None:
+        """Close a session beside: a driver that is lost may take its time, or for ever."""
+        thread = threading.Thread(target=loaded.session.close, name="close", daemon=True)
+        thread.start()
+        self._closing = [t for t in self._closing if t.is_alive()] + [thread]
+
     def _run(self) -> None:
         while (order := self._next()) is not None:
             try:
                 order()
             except (ModelError, BackendError) as error:
-                self.problem = Problem("segmenter", f"The network cannot be used: {error}", "Run `greenroom doctor`.")
+                self._trouble(f"The network cannot be used: {error}", "Run `greenroom doctor`.")
             except Exception as error:  # a fault of ours must not leave the picture covered for ever without a word
                 log.exception("The loader failed")
-                self.problem = Problem("segmenter", f"The loader failed: {error!r}.", "Start Greenroom again.")
+                self._trouble(f"The loader failed: {error!r}.", "Start Greenroom again.")
         with self._lock:
             left = [loaded for loaded in (self._ready, self._standby) if loaded]
             self._ready = self._standby = None
@@ -152,77 +195,120 @@ class Loader:
             loaded.session.close()
 
     def _next(self) -> Callable[[], None] | None:
-        """The next order; while something is wrong, trying again is an order too."""
-        try:
-            return self._orders.get(timeout=self._retry if self._failed or self.problem else None)
-        except queue.Empty:
-            self._failed.clear()
-            self._retry = min(2 * self._retry, LAST_RETRY)
-            return self._load_best
+        """The next order; when there is none, what remains: to measure, to try again, to look at the battery."""
+        while True:
+            failing = bool(self._failed or self.problem)
+            pause = self._retry_at - time.monotonic() if failing else POWER_SECONDS
+            try:
+                return self._orders.get(timeout=0 if self._unmeasured else max(0.0, min(pause, POWER_SECONDS)))
+            except queue.Empty:
+                pass
+            if self._unmeasured:
+                return self._measure
+            if failing and time.monotonic() >= self._retry_at:
+                return self._try_again
+            if self._settings.quiet_on_battery and on_battery() != self._on_battery:
+                return self._load_best
 
     def _order(self, settings: Settings) -> None:
         self._settings = settings
         self._failed.clear()
-        self._running, self._retry = None, FIRST_RETRY
+        self._outcomes = None
+        self._retry, self._unmeasured = FIRST_RETRY, False
+        self._load_best()
+        self._unmeasured = self._realtime and not selection.pin(settings).exact
+
+    def _measure(self) -> None:
+        """Measure, once a machine, and load what really is the best; an order that comes meanwhile goes first."""
+        settings, self._unmeasured = self._settings, False
+        try:
+            self._outcomes = selector.measured(
+                selection.networks(settings, verify=True),
+                selection.pin(settings),
+                cancelled=lambda: not self._orders.empty(),
+            )
+        except Cancelled:
+            self._unmeasured = True
+            return
+        self._load_best()
+
+    def _try_again(self) -> None:
+        self._failed.clear()
+        self._retry = min(2 * self._retry, LAST_RETRY)
         self._load_best()
 
     def _load_best(self) -> None:
-        """Load what is known to be best, at once; then measure, once a machine, and load what really is."""
-        settings, model = self._settings, get_model(self._settings.model)
-        # Should the pinned backend not work, any other is better than a picture that stays covered.
-        self._load_first(model, candidates(settings, model) + candidates(settings.replace(backend="auto"), model))
-        if settings.backend == "auto":
-            best = _allowed(settings, selector.measured(network_files(model), settings.threads))
-            self._load_first(model, best)
-        self._prepare_standby(model)
+        """Load what is known to be best. Where that is no CPU, which may take its time, a CPU comes first."""
+        self._on_battery = on_battery()
+        anything = selection.unpinned(self._settings)
+        ways = self._ways(self._settings, self._outcomes) + self._ways(anything, None)
+        on_cpu = [way for way in self._ways(anything, None) if way.device == "CPU"]
+        if self._running is None and ways and ways[0].device != "CPU":
+            self._load_first(on_cpu)
+        returns = self._running is not None and self._running.device == "CPU"  # `retire` will bring it back
+        self._load_first(ways)
+        if not returns:
+            self._prepare_standby(on_cpu)
 
-    def _replace(self, candidate: Candidate, why: str) -> None:
-        self._failed[candidate.backend, candidate.device] = f"{candidate} failed: {why}"
-        self._running = None
-        model = get_model(self._settings.model)
-        ranked = candidates(self._settings.replace(backend="auto"), model)
-        self._load_first(model, [candidate, *ranked])
+    def _ways(self, settings: Settings, outcomes: list[Outcome] | None) -> list[Candidate]:
+        return selection.ways(settings, outcomes, realtime=self._realtime)
 
-    def _load_first(self, model: Model, ranked: list[Candidate]) -> None:
+    def _replace(self, candidate: Candidate, why: str, standby: Loaded | None) -> None:
+        # All networks on a lost device are lost; on the CPU it is this network in this runtime that does not work.
+        key = candidate if candidate.device == "CPU" else (candidate.backend, candidate.device)
+        self._note(key, f"{candidate} failed: {why}")
+        if self._running == candidate:  # else another one is ready and about to be taken
+            self._running = standby.candidate if standby else None
+        self._load_best()
+
+    def _note(self, key: Candidate | tuple[str, str], why: str) -> None:
+        self._failed[key] = why
+        self._retry_at = time.monotonic() + self._retry
+
+    def _trouble(self, message: str, cure: str) -> None:
+        self.problem = Problem("segmenter", message, cure)
+        self._retry_at = time.monotonic() + self._retry
+
+    def _load_first(self, ranked: list[Candidate]) -> None:
         """Load the first candidate that works, unless it runs already, and offer it; say what is wrong with others."""
         troubles: dict[str, None] = {}
         for candidate in ranked:
-            if why := self._failed.get((candidate.backend, candidate.device)):
+            why = self._failed.get(candidate) or self._failed.get((candidate.backend, candidate.device))
+            if why is None and candidate != self._running:
+                why = self._try(candidate)
+            if why is not None:
                 troubles[why] = None
                 continue
-            if not _same(candidate, self._running):
-                try:
-                    loaded = load(model, candidate)
-                except Exception as error:
-                    why = f"{candidate}: {error}"
-                    troubles[why] = None
-                    self._failed[candidate.backend, candidate.device] = why
-                    continue
-                self._running = candidate
-                self._offer(loaded)
             self.problem = Problem("segmenter", "; ".join(troubles), "Another is used.") if troubles else None
             return
         reasons = "; ".join(troubles) or "there is no candidate"
-        names = ", ".join(BACKENDS)
-        self.problem = Problem("segmenter", f"No network runs here: {reasons}.", f"Try another backend ({names}).")
+        self._trouble(f"No network runs here: {reasons}.", f"Try another backend ({', '.join(BACKENDS)}).")
 
-    def _prepare_standby(self, model: Model) -> None:
-        if self._running is None or self._running.device == "CPU":
-            return
-        anywhere = candidates(self._settings.replace(backend="auto"), model)
-        for candidate in [c for c in anywhere if c.device == "CPU"]:
-            try:
-                standby = load(model, candidate)
-            except Exception:
-                continue  # the next; what is wrong with it is said when it is wanted
-            with self._lock:
-                self._standby, old = standby, self._standby
-            if old:
-                old.session.close()
-            return
-
-    def _offer(self, loaded: Loaded) -> None:
+    def _try(self, candidate: Candidate) -> str | None:
+        """Load a candidate and offer it; returns why it could not be loaded, None when it was."""
+        try:
+            loaded = within(LOAD_SECONDS, lambda: load(candidate), f"Loading {candidate.title}")
+        except Exception as error:
+            self._note(candidate, f"{candidate}: {error}")
+            return self._failed[candidate]
         with self._lock:
+            self._running = candidate
             self._ready, unclaimed = loaded, self._ready
         if unclaimed:
-            unclaimed.session.close()
+            self.retire(unclaimed)
+        return None
+
+    def _prepare_standby(self, on_cpu: list[Candidate]) -> None:
+        if self._running is None or self._running.device == "CPU" or self._standby is not None:
+            return
+        for candidate in on_cpu:
+            try:
+                standby = load(candidate)
+            except Exception as error:
+                log.warning("%s cannot stand by: %s", candidate.title, error)
+                continue
+            with self._lock:
+                self._standby, surplus = standby, self._standby
+            if surplus:
+                self._close(surplus)
+            return

@@ -23,8 +23,11 @@ import platformdirs
 from app.problems import Problem, SettingsError
 from backends import BACKENDS
 
-VERSION = 2
+VERSION = 3
 """The file's version; `_MIGRATIONS` lifts older files."""
+
+NETWORK_SETTINGS = ("model", "backend", "device", "precision", "threads", "cpu_limit", "quiet_on_battery", "fps")
+"""The settings that decide which network runs where."""
 
 EFFECTS = ("blur", "image", "video", "colour", "alpha", "none")
 
@@ -92,14 +95,37 @@ class Settings:
     mirror: bool = _option(False, "Mirror the picture left to right.", flag="--mirror")
     refine: bool = _option(True, "Follow the frame's edges when the mask is enlarged.", flag="--refine")
     temporal: bool = _option(True, "Steady the mask from frame to frame where nothing moves.", flag="--temporal")
-    model: str = _option("lite", "The network.", flag="--model")
+    model: str = _option(
+        "auto", "The network; auto takes the best that this computer affords by measurement.", flag="--model"
+    )
     backend: str = _option(
         "auto",
-        "The runtime; auto takes the one that measured fastest here.",
+        "The runtime; auto takes the one that measured best here.",
         flag="--backend",
         choices=("auto", *BACKENDS),
     )
-    threads: int = _option(0, "Threads of the network; 0 lets it choose.", flag="--threads", minimum=0, maximum=64)
+    device: str = _option(
+        "auto",
+        "The device, as `greenroom devices` names it: CPU, CUDA, GPU, NPU …; auto takes the one that measured best.",
+        flag="--device",
+    )
+    precision: str = _option(
+        "auto",
+        "The network's arithmetic; auto takes the one that measured best.",
+        flag="--precision",
+        choices=("auto", "fp32", "fp16", "int8"),
+    )
+    threads: int = _option(
+        0, "Threads of the network; 0 takes as many as measured best.", flag="--threads", minimum=0, maximum=64
+    )
+    cpu_limit: int = _option(
+        50,
+        "Per cent of the whole processor that the network may take, at most; what needs more is not chosen.",
+        flag="--cpu-limit",
+        minimum=1,
+        maximum=100,
+    )
+    quiet_on_battery: bool = _option(True, "On battery the network may take half as much.", flag="--quiet-on-battery")
     theme: str = _option("system", "Colours of the window.", choices=("system", "light", "dark"))
     on_air: bool = _option(True, "Publish as soon as the window opens.")
     geometry: str = _option("", "Size and place of the window, as the window writes it.")
@@ -157,7 +183,13 @@ def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-_MIGRATIONS = {1: _from_version_1}
+def _from_version_2(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 knew one network, so that its name was no choice."""
+    values.pop("model", None)
+    return values
+
+
+_MIGRATIONS = {1: _from_version_1, 2: _from_version_2}
 
 
 def parse(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:

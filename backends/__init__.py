@@ -8,7 +8,8 @@ The contract, for whoever writes the next backend (a module of this package, nam
   choose. It raises `BackendError` with the cure when it cannot.
 - A `Session` owns two arrays, `input` and `output`, that stay the same for its life. Fill `input`, call `run`, read
   `output`: nothing is copied where the runtime allows that. One thread uses it at a time; it may be loaded on one
-  thread and handed to another. `close` is called once.
+  thread and handed to another. `close` is called once. A session whose runtime works asynchronously also has `start`
+  and `wait` (`AsyncSession`); `backends.request.Request` gives any session both, and a time limit.
 
 Networks come as plain paths: backends know nothing of manifests, models know nothing of runtimes.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 
@@ -30,10 +32,24 @@ class BackendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device a runtime can use: `id` is what `load` takes, `name` what the vendor calls it."""
+    """One device a runtime can use.
+
+    Attributes:
+        id: what `load` takes.
+        name: what the vendor calls it.
+        kind: its class, which decides what is worth measuring on it (`backends.tiers`): "cpu", "gpu" with memory of its
+            own, "igpu", "npu", "hetero" (several, each taking the operations it can), "auto" (the runtime chooses).
+        driver: its driver's version, "" where the runtime does not tell or there is none.
+        memory: MiB of its own, 0 where it shares the computer's.
+        precisions: what it is good at; "fp32" runs everywhere.
+    """
 
     id: str
     name: str
+    kind: str = "cpu"
+    driver: str = ""
+    memory: int = 0
+    precisions: tuple[str, ...] = ("fp32",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,15 @@ class Session(Protocol):
     def run(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class AsyncSession(Session, Protocol):
+    """A session whose runtime works on its own while the caller goes on; between the two `input` is left alone."""
+
+    def start(self) -> None: ...
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of what `start` began; False when it has not come in time."""
 
 
 class Backend(Protocol):
@@ -96,6 +121,11 @@ def last_line(error: Exception) -> str:
     """An error's message for people: of a runtime's stack of messages the last says what happened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else repr(error)
+
+
+def cache_folder() -> Path:
+    """Where measurements and compiled networks are kept."""
+    return Path(platformdirs.user_cache_dir("greenroom", appauthor=False))
 
 
 def cpu_name() -> str:

@@ -10,38 +10,69 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from backends import Availability, BackendError, Device, get_backend
 
-TIME_LIMIT = 60.0
-"""Seconds a child may take. The slowest seen is OpenVINO compiling for a GPU the first time, about 20 s."""
+PROBE_SECONDS, MEASURE_SECONDS = 30.0, 120.0
+"""How long a child may take. Probing is a second; the slowest load is TensorRT building an engine the first time, which
+takes up to a minute for networks of this size by its documentation."""
 
-WARM_UP, RUNS = 3, 20
-"""Runs before and while measuring: the median of 20 repeats within 5 % on an otherwise idle machine."""
+POLL_SECONDS = 0.1
+"""Pause between two looks at whether the answer is still wanted."""
+
+WARM_UP, RUNS, LEAST, SECONDS = 3, 40, 8, 1.5
+"""Runs before measuring; runs while measuring, at most so many, at least so few, and none begun after so many seconds:
+the median of 20 repeats within 5 % on an otherwise idle machine, and a slow device needs not be known so exactly."""
 
 
-def _ask(*arguments: str) -> dict[str, Any]:
-    """Run this module in a child and return its answer.
+class Cancelled(Exception):
+    """Nobody wants the answer any more; the child was ended."""
+
+
+def never() -> bool:
+    """The answer stays wanted."""
+    return False
+
+
+def ask(arguments: list[str], seconds: float, cancelled: Callable[[], bool] = never) -> dict[str, Any]:
+    """Run a module of ours in a child and return the JSON it prints last.
+
+    Args:
+        arguments: what follows `python -m`.
+        seconds: the time limit.
+        cancelled: looked at now and then; True ends the child.
 
     Raises:
         BackendError: the child crashed, hung or said why it could not.
+        Cancelled: the answer is not wanted any more.
     """
-    command = [sys.executable, "-m", "backends.child", *arguments]
     root = Path(__file__).parent.parent
+    end = time.monotonic() + seconds
+    command = [sys.executable, "-m", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root) as process:
+        while True:
+            try:
+                out, err = process.communicate(timeout=POLL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                wanted, late = not cancelled(), time.monotonic() > end
+            if late or not wanted:
+                process.kill()
+                if not wanted:
+                    raise Cancelled
+                raise BackendError(f"it did not answer within {seconds:.0f} s: update the device's driver")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, cwd=root, check=False)
-    except subprocess.TimeoutExpired:
-        raise BackendError(f"it did not answer within {TIME_LIMIT:.0f} s: update the device's driver") from None
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(out.splitlines()[-1])
     except (ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BackendError(f"it crashed (exit status {done.returncode}): {last}") from None
+        last = (err.strip().splitlines() or ["no message"])[-1]
+        raise BackendError(f"it crashed (exit status {process.returncode}): {last}") from None
     if "error" in answer:
         raise BackendError(answer["error"])
     return answer
@@ -50,32 +81,46 @@ def _ask(*arguments: str) -> dict[str, Any]:
 def probe(name: str) -> Availability:
     """What the backend's `probe` says; a crash or a hang is an `Availability` with a problem."""
     try:
-        answer = _ask("probe", name)
+        answer = ask(["backends.child", "probe", name], PROBE_SECONDS)
     except BackendError as error:
         return Availability(problem=f"{name}: {error}")
-    devices = tuple(Device(**device) for device in answer["devices"])
+    devices = tuple(Device(**device | {"precisions": tuple(device["precisions"])}) for device in answer["devices"])
     return Availability(answer["version"], devices, answer["problem"], tuple(answer["missing"]))
 
 
-def measure(name: str, path: Path, device: str, threads: int) -> float:
-    """Median milliseconds of one run of the network on that device.
+def measure(
+    name: str, path: Path, device: str, threads: int, cancelled: Callable[[], bool] = never
+) -> dict[str, float]:
+    """Measure a network on a device: `ms`, `p95`, `cpu_ms`, `load_ms` and `memory`, as `backends.choice.Outcome`.
 
     Raises:
         BackendError: it cannot run there, crashed or hung.
+        Cancelled: the answer is not wanted any more.
     """
-    return float(_ask("measure", name, str(path), device, str(threads))["ms"])
+    return ask(["backends.child", "measure", name, str(path), device, str(threads)], MEASURE_SECONDS, cancelled)
 
 
-def _measure_here(name: str, path: str, device: str, threads: str) -> dict[str, Any]:
+def _measure_here(name: str, path: str, device: str, threads: str) -> dict[str, float]:
+    process, start = psutil.Process(), time.perf_counter()
+    before = process.memory_info().rss
     session = get_backend(name).load(Path(path), device, int(threads))
     session.input[...] = np.random.default_rng(0).integers(0, 256, session.input.shape)
-    times = []
-    for _ in range(WARM_UP + RUNS):
+    session.run()
+    load = time.perf_counter() - start
+    for _ in range(WARM_UP):
+        session.run()
+    times: list[float] = []
+    cpu, begin = time.process_time(), time.perf_counter()
+    while len(times) < RUNS and (len(times) < LEAST or time.perf_counter() - begin < SECONDS):
         start = time.perf_counter()
         session.run()
         times.append(time.perf_counter() - start)
+    cpu = (time.process_time() - cpu) / len(times)
+    memory = process.memory_info().rss - before
     session.close()
-    return {"ms": float(np.median(times[WARM_UP:])) * 1e3}
+    p50, p95 = np.percentile(np.array(times) * 1e3, (50, 95))
+    figures = {"ms": float(p50), "p95": float(p95), "cpu_ms": cpu * 1e3}
+    return figures | {"load_ms": load * 1e3, "memory": memory / 2**20}
 
 
 def main(arguments: list[str]) -> None:

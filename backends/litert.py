@@ -27,7 +27,7 @@ def probe() -> Availability:
         _interpreter()
         from importlib.metadata import version
 
-        return Availability(version("ai-edge-litert"), (Device("CPU", cpu_name()),))
+        return Availability(version("ai-edge-litert"), (Device("CPU", cpu_name(), precisions=("fp32", "int8")),))
     except BackendError as error:
         return Availability(problem=str(error))
 
@@ -45,6 +45,8 @@ class LiteRtSession:
             raise BackendError(f"LiteRT cannot load {path.name} ({last_line(error)}). {CURE}") from error
         image = self._interpreter.get_input_details()[0]
         alpha = self._interpreter.get_output_details()[0]
+        if alpha["dtype"] is not np.float32:
+            raise BackendError(f"{path.name} gives {alpha['dtype']} instead of float32: it is no network of ours.")
         self._image, self._alpha = image["index"], alpha["index"]
         self.input = np.zeros(image["shape"], image["dtype"])
         self.output = np.zeros(alpha["shape"], np.float32)

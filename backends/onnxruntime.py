@@ -7,17 +7,14 @@ to our arrays, so on the CPU nothing is copied.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
-from backends import Availability, BackendError, Device, cpu_name, last_line
+from backends import Availability, BackendError, Device, cache_folder, cpu_name, last_line, nvidia
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
@@ -31,63 +28,90 @@ _TINY = (
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An execution provider: its name in ONNX Runtime, its options, and what says why it does not work here."""
+    """An execution provider.
+
+    Attributes:
+        name: ONNX Runtime's name for it.
+        title: what the user calls it.
+        kind: its devices' class, as `backends.Device.kind`.
+        options: its options.
+        why_not: says why it does not work here, "" when there is no such device.
+        describe: says more about its device, or None.
+        precisions: what it is good at, where `describe` does not know better.
+        session: what it demands of the session's options.
+        preload: whether it needs NVIDIA's libraries.
+    """
 
     name: str
     title: str
+    kind: str
     options: Callable[[], Mapping[str, str]] = dict
     why_not: Callable[[], str] = str
+    describe: Callable[[], nvidia.Gpu | None] = lambda: None
+    precisions: tuple[str, ...] = ("fp16", "fp32")
     session: Mapping[str, Any] = field(default_factory=dict)
-    """What the provider demands of the session's options."""
+    preload: bool = False
 
 
-def _cache() -> str:
-    return platformdirs.user_cache_dir("greenroom", appauthor=False)
+def _coreml(units: str) -> Mapping[str, str]:
+    cache = str(cache_folder() / "coreml")
+    return {"ModelFormat": "MLProgram", "MLComputeUnits": units, "ModelCacheDirectory": cache}
 
 
-def _why_no_cuda(library: str, install: str) -> str:
-    """What CUDA or TensorRT lacks here, with the cure; "" where there is no NVIDIA driver: nothing is lacking then."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return ""
-    suffix = f"{library}.dll" if sys.platform == "win32" else f"lib{library}.so"
-    path = Path(_runtime().__file__).parent / "capi" / suffix
-    try:
-        ctypes.CDLL(str(path))
-    except OSError as error:
-        return f"{error}. Install it: {install}"
-    return f"the driver or the chip is too old. Update NVIDIA's driver, or: {install}"
+def _tensorrt() -> Mapping[str, str]:
+    # Building an engine takes up to a minute: once, in the child that measures; from then on it comes from the cache.
+    cache = str(cache_folder() / "tensorrt")
+    return {
+        "trt_fp16_enable": "True",
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": cache,
+        "trt_timing_cache_enable": "True",
+        "trt_timing_cache_path": cache,
+    }
 
 
 PROVIDERS = {
     "TensorRT": Provider(
         "TensorrtExecutionProvider",
         "NVIDIA TensorRT",
-        lambda: {
-            "trt_fp16_enable": "True",
-            "trt_engine_cache_enable": "True",
-            "trt_engine_cache_path": _cache(),
-            "trt_timing_cache_enable": "True",
-            "trt_timing_cache_path": _cache(),
-        },
-        lambda: _why_no_cuda("onnxruntime_providers_tensorrt", "pip install tensorrt-cu13"),
+        "gpu",
+        _tensorrt,
+        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_tensorrt", "pip install tensorrt-cu13"),
+        nvidia.gpu,
+        preload=True,
     ),
     "CUDA": Provider(
         "CUDAExecutionProvider",
         "NVIDIA CUDA",
+        "gpu",
         # The search for the fastest convolution costs a second once; the default heuristic is up to twice as slow.
         lambda: {"cudnn_conv_algo_search": "EXHAUSTIVE"},
-        lambda: _why_no_cuda("onnxruntime_providers_cuda", 'pip install "greenroom[cuda]"'),
+        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_cuda", 'pip install "greenroom[cuda]"'),
+        nvidia.gpu,
+        preload=True,
     ),
     "DirectML": Provider(
         "DmlExecutionProvider",
         "DirectML",
+        "gpu",
         why_not=lambda: "no GPU with DirectX 12. Update the graphics driver.",
         session={"enable_mem_pattern": False},  # DirectML refuses memory patterns
     ),
-    "CoreML": Provider("CoreMLExecutionProvider", "Apple CoreML", why_not=lambda: "macOS 10.15 or newer is needed."),
-    "CPU": Provider("CPUExecutionProvider", "CPU"),
+    "CoreML-ANE": Provider(
+        "CoreMLExecutionProvider",
+        "Apple Neural Engine",
+        "npu",
+        lambda: _coreml("CPUAndNeuralEngine"),
+        lambda: "macOS 12 or newer is needed.",
+    ),
+    "CoreML-GPU": Provider(
+        "CoreMLExecutionProvider",
+        "Apple GPU",
+        "igpu",
+        lambda: _coreml("CPUAndGPU"),
+        lambda: "macOS 12 or newer is needed.",
+    ),
+    "CPU": Provider("CPUExecutionProvider", "CPU", "cpu", precisions=("fp32", "int8")),
 }
 """Every device by its id, as `load` takes it."""
 
@@ -116,9 +140,10 @@ def _open(network: str | bytes, device: str, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, value in provider.session.items():
         setattr(options, name, value)
-    if device in ("CUDA", "TensorRT"):
-        ort.preload_dlls()  # CUDA's libraries from NVIDIA's wheels; those of the system are found without
-    session = ort.InferenceSession(network, options, providers=[(provider.name, dict(provider.options()))])
+    if provider.preload:
+        nvidia.preload(ort)
+    wanted = [(provider.name, dict(provider.options()))]
+    session = ort.InferenceSession(network, options, providers=wanted, enable_fallback=0)
     if session.get_providers()[0] != provider.name:
         raise BackendError(f"{provider.title} does not work here: {provider.why_not() or 'there is no such device'}")
     return session
@@ -136,11 +161,18 @@ def probe() -> Availability:
             continue
         try:
             _open(_TINY, id, 1)
-            devices.append(Device(id, cpu_name() if id == "CPU" else provider.title))
+            devices.append(_device(id, provider))
         except Exception:
             if why := provider.why_not():
                 missing.append(f"{provider.title}: {why}")
-    return Availability(ort.__version__, tuple(devices), missing=tuple(missing))
+    return Availability(ort.__version__, tuple(devices), missing=tuple(dict.fromkeys(missing)))
+
+
+def _device(id: str, provider: Provider) -> Device:
+    if (gpu := provider.describe()) is not None:
+        name = f"{gpu.name} through {provider.title}"
+        return Device(id, name, provider.kind, gpu.driver, gpu.memory, gpu.precisions)
+    return Device(id, cpu_name() if id == "CPU" else provider.title, provider.kind, precisions=provider.precisions)
 
 
 class OnnxRuntimeSession:
@@ -155,6 +187,8 @@ class OnnxRuntimeSession:
             why = last_line(error)
             raise BackendError(f"ONNX Runtime cannot load {path.name} on {device} ({why}). {CURE}") from error
         image, alpha = self._session.get_inputs()[0], self._session.get_outputs()[0]
+        if alpha.type != "tensor(float)":
+            raise BackendError(f"{path.name} gives {alpha.type} instead of float32: it is no network of ours.")
         self.input = np.zeros([1, *image.shape[1:]], np.uint8 if "uint8" in image.type else np.float32)
         self.output = np.zeros([1, *alpha.shape[1:]], np.float32)
         self._binding = self._session.io_binding()

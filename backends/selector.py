@@ -1,126 +1,162 @@
-"""Which backend is fastest on this machine: measured once, remembered until something that matters changes."""
+"""Measures each way to run a network once on this machine, and remembers until something that matters changes."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from backends import BACKENDS, Availability, BackendError, cache_folder, child, get_backend
+from backends.choice import Outcome
+from backends.tiers import ORDER, Candidate, Network, Pin, candidates, cores
 
-from backends import BACKENDS, BackendError, child, get_backend
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A way to run a network: `ms` is the measured median, None where it could not run, and then `problem` says why."""
-
-    backend: str
-    device: str
-    threads: int
-    ms: float | None = None
-    problem: str = ""
-
-    def __str__(self) -> str:
-        return f"{BACKENDS[self.backend]} on {self.device}"
-
-
-def default_threads() -> int:
-    """Half the cores, at most 4: the camera, the compositor and the call need the others."""
-    return min(4, max(1, (os.cpu_count() or 2) // 2))
+Entry = dict[str, Any]
+"""An outcome as it is kept: its fields, and under "runtime" and "file" what it depends on."""
 
 
 def cache_path() -> Path:
     """Where measurements are remembered."""
-    return Path(platformdirs.user_cache_dir("greenroom", appauthor=False)) / "selection.json"
+    return cache_folder() / "selection.json"
 
 
-def preliminary(files: Mapping[str, Path], threads: int = 0) -> list[Candidate]:
-    """What to try while nothing is measured: each backend's CPU, in the table's order.
+def probe_all() -> dict[str, Availability]:
+    """What each backend has here, each asked in a child of its own, all at once."""
+    with ThreadPoolExecutor(len(BACKENDS)) as pool:
+        return dict(zip(BACKENDS, pool.map(child.probe, BACKENDS), strict=True))
+
+
+def preliminary(networks: Sequence[Network], pin: Pin, *, quickest: bool = True) -> list[Candidate]:
+    """What to try while nothing is measured: each backend's CPU, in `BACKENDS`' order, fp32, half the cores.
 
     Args:
-        files: the network's file for each format.
-        threads: 0 for `default_threads`.
+        networks: the files there are.
+        pin: what the user holds fast.
+        quickest: the cheapest tier first, else the best.
     """
-    usable = [name for name in BACKENDS if get_backend(name).FORMAT in files]
-    return [Candidate(name, "CPU", threads or default_threads()) for name in usable]
+    threads = pin.threads or min(4, max(1, cores() // 2))
+    tiers = [*ORDER[::-1]] if quickest else [*ORDER]
+    ranked = sorted(networks, key=lambda n: tiers.index(n.tier) if n.tier in tiers else len(tiers))
+    ways = [
+        Candidate(name, "CPU" if pin.device == "auto" else pin.device, threads, network.model, network.precision)
+        for network in ranked
+        for name in BACKENDS
+        if network.format == get_backend(name).FORMAT and pin.precision in (network.precision, "auto")
+    ]
+    # What every CPU runs the same, before what may be slow or wrong on this one.
+    return sorted((way for way in ways if pin.allows(way)), key=lambda way: way.precision != "fp32")
 
 
-def measured(files: Mapping[str, Path], threads: int = 0) -> list[Candidate]:
-    """All candidates, measured, the fastest first and those that cannot run last.
+def measured(
+    networks: Sequence[Network],
+    pin: Pin,
+    *,
+    found: Mapping[str, Availability] | None = None,
+    cancelled: Callable[[], bool] = child.never,
+) -> list[Outcome]:
+    """Measure all candidates, one after the other, each in a child process; what is known is not measured again.
 
-    Each runs in a child process, one after the other. The outcome is kept with the runtimes' versions, the devices and
-    the networks' size and time; a change of any repeats the measurement.
+    Each outcome is kept at once, with the runtime's version, the device, its driver, the system, and the file's size
+    and time: a change of any repeats the measurement of what depends on it.
+
+    Args:
+        networks: the files there are.
+        pin: what the user holds fast.
+        found: what `probe_all` found, when that is known already.
+        cancelled: looked at now and then; True ends the measurement, and what it has so far is kept.
+
+    Raises:
+        Cancelled: it was.
     """
-    with ThreadPoolExecutor(len(BACKENDS)) as pool:
-        found = dict(zip(BACKENDS, pool.map(child.probe, BACKENDS), strict=True))
-    fingerprint = {
-        "probe": {name: asdict(availability) for name, availability in found.items()},
-        "files": {format: [str(p), p.stat().st_size, p.stat().st_mtime] for format, p in files.items()},
-        "threads": threads or default_threads(),
-    }
-    known = _recall(fingerprint)
-    if known is not None:
-        return known
-    candidates = []
-    for name, availability in found.items():
-        path = files.get(get_backend(name).FORMAT)
-        if availability.problem:
-            candidates.append(Candidate(name, "CPU", 0, problem=availability.problem))
-        elif path is not None:
-            devices = [device.id for device in availability.devices]
-            candidates += [_measure(name, path, device, threads or default_threads()) for device in devices]
-    candidates.sort(key=lambda c: float("inf") if c.ms is None else c.ms)
-    _remember(fingerprint, candidates)
-    return candidates
+    found = probe_all() if found is None else found
+    files = {(n.model, n.format, n.precision): n.path for n in networks}
+    kept, outcomes = _read(), []
+    for candidate in candidates(found, networks, pin, cores()):
+        path = files[candidate.model, get_backend(candidate.backend).FORMAT, candidate.precision]
+        depends = {"runtime": _runtime(found[candidate.backend], candidate.device), "file": _stamp(path)}
+        outcome = _recall(kept, candidate, depends)
+        if outcome is None:
+            outcome = _measure(candidate, path, cancelled)
+            kept = [e for e in kept if _candidate(e) != candidate] + [asdict(outcome) | depends]
+            _write(kept)
+        outcomes.append(outcome)
+    return outcomes
 
 
-def remembered(files: Mapping[str, Path], threads: int = 0) -> list[Candidate]:
-    """The last measurement of these files without probing anything, [] when there is none.
+def remembered(networks: Sequence[Network], pin: Pin) -> list[Outcome]:
+    """What was measured of these files, without probing anything: what could not run is left out.
 
     It may be out of date (a new driver): good enough to start with while `measured` looks again.
     """
+    stamps = {(n.model, n.precision, n.format): _stamp(n.path) for n in networks}
+    outcomes = []
+    for entry in _read():
+        candidate = _candidate(entry)
+        if candidate is None or candidate.backend not in BACKENDS or not pin.allows(candidate):
+            continue
+        stamp = stamps.get((candidate.model, candidate.precision, get_backend(candidate.backend).FORMAT))
+        outcome = _recall([entry], candidate, {"file": stamp})
+        if outcome is not None and not outcome.problem:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _measure(candidate: Candidate, path: Path, cancelled: Callable[[], bool]) -> Outcome:
     try:
-        kept = json.loads(cache_path().read_text(encoding="utf-8"))
-        if kept["fingerprint"]["threads"] != (threads or default_threads()):
-            return []
-        if {format: str(path) for format, path in files.items()} != {
-            format: entry[0] for format, entry in kept["fingerprint"]["files"].items()
-        }:
-            return []
-        return [c for entry in kept["candidates"] if (c := Candidate(**entry)).ms is not None]
+        figures = child.measure(candidate.backend, path, candidate.device, candidate.threads, cancelled)
+    except BackendError as error:
+        return Outcome(candidate, problem=str(error))
+    return Outcome(candidate, figures["ms"], figures["p95"], figures["cpu_ms"], figures["load_ms"], figures["memory"])
+
+
+def _runtime(availability: Availability, device: str) -> Entry:
+    """What of the machine a measurement depends on; the system's release stands for drivers that tell no version."""
+    (facts,) = (asdict(d) for d in availability.devices if d.id == device)
+    facts["precisions"] = list(facts["precisions"])  # as it comes back from the file
+    return facts | {"version": availability.version, "system": platform.platform(), "cores": cores()}
+
+
+def _stamp(path: Path) -> list[Any]:
+    stat = path.stat()
+    return [str(path), stat.st_size, stat.st_mtime]
+
+
+def _candidate(entry: Entry) -> Candidate | None:
+    try:
+        return Candidate(**entry["candidate"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _recall(kept: Iterable[Entry], candidate: Candidate, depends: Mapping[str, Any]) -> Outcome | None:
+    """The candidate's outcome among these, None where there is none or what it depends on has changed."""
+    for entry in kept:
+        if _candidate(entry) == candidate and all(entry.get(name) == fact for name, fact in depends.items()):
+            figures = {k: v for k, v in entry.items() if k not in ("candidate", "runtime", "file")}
+            try:
+                return Outcome(candidate, **figures)
+            except TypeError:
+                return None
+    return None
+
+
+def _read() -> list[Entry]:
+    try:
+        kept = json.loads(cache_path().read_text(encoding="utf-8"))["outcomes"]
+        return [entry for entry in kept if isinstance(entry, dict)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def _measure(name: str, path: Path, device: str, threads: int) -> Candidate:
-    try:
-        return Candidate(name, device, threads, ms=child.measure(name, path, device, threads))
-    except BackendError as error:
-        return Candidate(name, device, threads, problem=str(error))
-
-
-def _recall(fingerprint: dict[str, Any]) -> list[Candidate] | None:
-    try:
-        kept = json.loads(cache_path().read_text(encoding="utf-8"))
-        if json.dumps(kept["fingerprint"], sort_keys=True) != json.dumps(fingerprint, sort_keys=True):
-            return None
-        return [Candidate(**entry) for entry in kept["candidates"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _remember(fingerprint: dict[str, Any], candidates: Sequence[Candidate]) -> None:
-    """Keep the outcome; a cache folder that cannot be written to only means measuring again next time."""
+def _write(entries: list[Entry]) -> None:
+    """Keep the outcomes; a cache folder that cannot be written to only means measuring again next time."""
     try:
         cache_path().parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"fingerprint": fingerprint, "candidates": [asdict(c) for c in candidates]})
         temporary = cache_path().with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json.dumps({"outcomes": entries}, indent=1), encoding="utf-8")
         temporary.replace(cache_path())
     except OSError:
         return

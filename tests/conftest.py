@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.frame import Picture
 from app.problems import SinkError
 from app.segmentation import Loaded
-from backends.selector import Candidate
+from backends.tiers import Candidate
 from models.manifest import Model, get_model
 from models.segmenter import Segmenter
 

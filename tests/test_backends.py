@@ -1,23 +1,25 @@
-"""The runtimes on the shipped network, the child that shields us from bad drivers, and the choice of the fastest."""
+"""The runtimes on the shipped network, on devices faked at the modules' edge, and the child that shields us."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app.segmentation import network_files
-from backends import BACKENDS, Availability, BackendError, Device, child, get_backend, selector
+import backends.nvidia as nvidia
+import backends.openvino as openvino
+from backends import BACKENDS, BackendError, child, get_backend
 from models.manifest import get_model
 
 
 @pytest.fixture
 def files() -> dict[str, Path]:
-    return network_files(get_model("lite"))
+    return {file.format: file.verify() for file in get_model("lite").files if file.precision == "fp32"}
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -57,21 +59,44 @@ def test_unknown_backends_are_refused_with_the_names_there_are() -> None:
         get_backend("toaster")
 
 
+POPEN = subprocess.Popen
+CHILDREN = {
+    "crash": "import os; os.abort()",
+    "hang": "import time; time.sleep(60)",
+    "rubbish": "print('loading CUDA')",
+}
+
+
+def fake_child(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Children run this instead of the module they are asked for."""
+    command = [sys.executable, "-S", "-c", CHILDREN[what]]
+    monkeypatch.setattr(child.subprocess, "Popen", lambda _, **kwargs: POPEN(command, **kwargs))
+
+
 def test_a_child_that_crashes_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess([], -11, stdout="", stderr="libdriver.so: Segmentation fault")
-
-    def hang(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        raise subprocess.TimeoutExpired([], 60)
-
-    monkeypatch.setattr(subprocess, "run", crash)
-    assert "crashed (exit status -11): libdriver.so" in child.probe("openvino").problem
-    monkeypatch.setattr(subprocess, "run", hang)
+    monkeypatch.setattr(child, "PROBE_SECONDS", 0.5)
+    fake_child(monkeypatch, "crash")
+    assert "crashed (exit status -6)" in child.probe("openvino").problem
+    fake_child(monkeypatch, "rubbish")
+    assert "crashed (exit status 0)" in child.probe("openvino").problem
+    fake_child(monkeypatch, "hang")
+    start = time.monotonic()
     assert "update the device's driver" in child.probe("openvino").problem
+    assert time.monotonic() - start < 5
+
+
+def test_a_measurement_that_nobody_wants_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_child(monkeypatch, "hang")
+    start = time.monotonic()
+    with pytest.raises(child.Cancelled):
+        child.measure("openvino", Path("lite.onnx"), "CPU", 1, lambda: time.monotonic() - start > 0.2)
+    assert time.monotonic() - start < 5
 
 
 def test_the_real_child_measures_and_reports_errors(files: dict[str, Path], tmp_path: Path) -> None:
-    assert 0 < child.measure("onnxruntime", files["onnx"], "CPU", 1) < 1000
+    figures = child.measure("onnxruntime", files["onnx"], "CPU", 1)
+    assert set(figures) == {"ms", "p95", "cpu_ms", "load_ms", "memory"}
+    assert 0 < figures["ms"] < 1000 and figures["cpu_ms"] > 0 and figures["memory"] > 1
     with pytest.raises(BackendError, match=r"gone\.onnx"):
         child.measure("onnxruntime", tmp_path / "gone.onnx", "CPU", 1)
 
@@ -98,7 +123,10 @@ class FakeRuntime:
     def SessionOptions(self) -> object:  # noqa: N802, the library's name
         return SimpleNamespace(add_session_config_entry=lambda *_: None)
 
-    def InferenceSession(self, _: object, options: object, providers: list[tuple[str, dict[str, str]]]) -> object:  # noqa: N802
+    def InferenceSession(  # noqa: N802
+        self, _: object, options: object, providers: list[tuple[str, dict[str, str]]], enable_fallback: int
+    ) -> object:
+        assert not enable_fallback, "else it falls back to the CPU and prints to standard output"
         wanted = providers[0][0]
         self.opened.append(wanted)
         got = wanted if wanted in self.working | {"CPUExecutionProvider"} else "CPUExecutionProvider"
@@ -119,7 +147,13 @@ class FakeRuntime:
         )
 
 
-GPUS = {"CUDA": "CUDAExecutionProvider", "DirectML": "DmlExecutionProvider", "CoreML": "CoreMLExecutionProvider"}
+GPUS = {
+    "TensorRT": "TensorrtExecutionProvider",
+    "CUDA": "CUDAExecutionProvider",
+    "DirectML": "DmlExecutionProvider",
+    "CoreML-ANE": "CoreMLExecutionProvider",
+    "CoreML-GPU": "CoreMLExecutionProvider",
+}
 
 
 @pytest.mark.parametrize("device", GPUS)
@@ -127,11 +161,12 @@ def test_a_provider_that_works_is_listed_and_loaded(device: str, monkeypatch: py
     runtime = FakeRuntime([GPUS[device]], {GPUS[device]})
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
     backend = get_backend("onnxruntime")
-    assert [d.id for d in backend.probe().devices] == [device, "CPU"]
+    listed = [d.id for d in backend.probe().devices]
+    assert device in listed and listed[-1] == "CPU"
     session = backend.load(Path("lite.onnx"), device, 1)
     session.run()
     assert runtime.opened[-1] == GPUS[device]
-    assert bool(runtime.preloaded) == (device == "CUDA")
+    assert bool(runtime.preloaded) == (device in ("CUDA", "TensorRT"))
 
 
 @pytest.mark.parametrize("device", GPUS)
@@ -167,56 +202,128 @@ def test_two_onnxruntimes_in_one_environment_are_told(monkeypatch: pytest.Monkey
     assert "exactly one of onnxruntime" in availability.problem
 
 
-def fake_machine(monkeypatch: pytest.MonkeyPatch, speeds: dict[tuple[str, str], float | None]) -> list[str]:
-    """A machine with these devices and speeds, None for one that crashes; returns the log of measurements."""
-    log: list[str] = []
-
-    def probe(name: str) -> Availability:
-        return Availability("1.0", tuple(Device(device, device) for backend, device in speeds if backend == name))
-
-    def measure(name: str, path: Path, device: str, threads: int) -> float:
-        log.append(f"{name} {device}")
-        ms = speeds[name, device]
-        if ms is None:
-            raise BackendError("it crashed (exit status -11)")
-        return ms
-
-    monkeypatch.setattr(child, "probe", probe)
-    monkeypatch.setattr(child, "measure", measure)
-    return log
+SMI = "NVIDIA GeForce RTX 4060 Laptop GPU, 570.86.15, 8188, 8.9\n"
 
 
-def test_the_fastest_is_first_what_crashes_last_and_it_is_remembered(
-    monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]
+def test_an_nvidia_gpu_is_named_with_driver_memory_and_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["CUDAExecutionProvider"], set(GPUS.values())))
+    done = subprocess.CompletedProcess([], 0, stdout=SMI)
+    monkeypatch.setattr(nvidia.subprocess, "run", lambda *_, **__: done)
+    gpu = get_backend("onnxruntime").probe().devices[0]
+    assert (gpu.id, gpu.kind, gpu.driver, gpu.memory) == ("CUDA", "gpu", "570.86.15", 8188)
+    assert "RTX 4060" in gpu.name and gpu.precisions == ("fp16", "fp32")
+    done.stdout = SMI.replace("8.9", "6.1")
+    assert get_backend("onnxruntime").probe().devices[0].precisions == ("fp32",), "Pascal's half precision is slow"
+    done.stdout = "No devices were found"
+    assert get_backend("onnxruntime").probe().devices[0].name == "NVIDIA CUDA", "it works all the same"
+
+
+def test_what_onnx_runtime_prints_about_libraries_is_no_output_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    speeds = {("onnxruntime", "CPU"): 5.0, ("openvino", "CPU"): 4.0, ("openvino", "GPU"): None, ("litert", "CPU"): 3.0}
-    log = fake_machine(monkeypatch, speeds)
-    ranked = selector.measured(files)
-    assert [(c.backend, c.device) for c in ranked] == [
-        ("litert", "CPU"),
-        ("openvino", "CPU"),
-        ("onnxruntime", "CPU"),
-        ("openvino", "GPU"),
-    ]
-    assert "crashed" in ranked[-1].problem
-    measurements = len(log)
-    assert selector.measured(files) == ranked
-    assert selector.remembered(files) == ranked[:3], "without probing, and only what works"
-    assert len(log) == measurements, "nothing is measured twice"
-    fake_machine(monkeypatch, speeds | {("openvino", "NPU"): 1.0})
-    assert selector.measured(files)[0].device == "NPU", "a new device is measured"
+    runtime = FakeRuntime(["CUDAExecutionProvider"], set(GPUS.values()))
+    monkeypatch.setattr(runtime, "preload_dlls", lambda: print("Failed to load libcudnn.so.9"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    get_backend("onnxruntime").load(Path("lite.onnx"), "CUDA", 1)
+    assert capsys.readouterr().out == ""
 
 
-def test_a_cache_that_cannot_be_read_or_written_only_costs_time(
-    monkeypatch: pytest.MonkeyPatch, files: dict[str, Path], tmp_path: Path
+def test_tensorrt_s_libraries_come_from_nvidia_s_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("libnvinfer.so.10", "libnvinfer_plugin.so.10", "libnvonnxparser.so.10", "libnvinfer_lean.so.10"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(nvidia, "WINDOWS", False)
+    monkeypatch.setattr(
+        nvidia.importlib.util, "find_spec", lambda _: SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    )
+    loaded: list[str] = []
+    monkeypatch.setattr(nvidia.ctypes, "CDLL", lambda path, **_: loaded.append(Path(path).name))
+    nvidia.preload(FakeRuntime([], set()))
+    assert loaded == ["libnvinfer.so.10", "libnvinfer_plugin.so.10", "libnvonnxparser.so.10"]
+
+
+class FakeCore:
+    """OpenVINO's edge: a machine with these devices and what their plugins tell."""
+
+    def __init__(self, devices: dict[str, dict[str, object]]) -> None:
+        self.devices = devices
+        self.available_devices = list(devices)
+
+    def get_property(self, device: str, name: str) -> object:
+        return self.devices[device][name]  # a KeyError stands for the plugin's "unsupported property"
+
+
+INTEL = {
+    "CPU": {"FULL_DEVICE_NAME": "Intel Core Ultra 7", "OPTIMIZATION_CAPABILITIES": ["FP32", "INT8", "BIN"]},
+    "GPU.0": {
+        "FULL_DEVICE_NAME": "Intel Arc Graphics",
+        "DEVICE_TYPE": "Type.INTEGRATED",
+        "OPTIMIZATION_CAPABILITIES": ["FP32", "FP16", "INT8"],
+        "GPU_DEVICE_TOTAL_MEM_SIZE": 16 << 30,
+    },
+    "GPU.1": {
+        "FULL_DEVICE_NAME": "Intel Arc B580",
+        "DEVICE_TYPE": "Type.DISCRETE",
+        "OPTIMIZATION_CAPABILITIES": ["FP32", "FP16", "INT8"],
+        "GPU_DEVICE_TOTAL_MEM_SIZE": 12 << 30,
+    },
+    "NPU": {
+        "FULL_DEVICE_NAME": "Intel AI Boost",
+        "OPTIMIZATION_CAPABILITIES": ["FP16", "INT8"],
+        "NPU_DRIVER_VERSION": "1.13.0",
+    },
+}
+
+
+def test_openvino_s_devices_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "_core", lambda: FakeCore(INTEL))
+    found = {device.id: device for device in openvino.probe().devices}
+    assert [d.kind for d in found.values()] == ["cpu", "igpu", "gpu", "npu", "hetero", "auto"]
+    assert "HETERO:NPU,GPU.1,GPU.0,CPU" in found and "AUTO" in found
+    assert (found["GPU.1"].memory, found["GPU.0"].memory) == (12288, 0), "an iGPU has none of its own"
+    assert found["NPU"].driver == "1.13.0"
+    assert found["NPU"].precisions == ("fp16", "fp32", "int8")
+
+
+@pytest.mark.parametrize("access", [True, False])
+def test_intel_s_devices_that_openvino_does_not_see_are_named_with_their_cure(
+    access: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    fake_machine(monkeypatch, {("onnxruntime", "CPU"): 5.0})
-    blocker = tmp_path / "file"
-    blocker.write_text("")
-    monkeypatch.setattr(selector, "cache_path", lambda: blocker / "selection.json")
-    assert len(selector.measured(files)) == 1
-    path = tmp_path / "selection.json"
-    path.write_text("{broken")
-    monkeypatch.setattr(selector, "cache_path", lambda: path)
-    assert selector.remembered(files) == []
-    assert len(selector.measured(files)) == 1
+    for folder in ("sys/class/drm/renderD128", "sys/class/accel/accel0"):
+        (tmp_path / folder / "device").mkdir(parents=True)
+        (tmp_path / folder / "device/vendor").write_text("0x8086\n")
+    (tmp_path / "dev/dri").mkdir(parents=True)
+    (tmp_path / "dev/dri/renderD128").touch()
+    monkeypatch.setattr(openvino, "SYSTEM", tmp_path)
+    monkeypatch.setattr(openvino.os, "access", lambda *_: access)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(openvino, "_core", lambda: FakeCore({"CPU": INTEL["CPU"]}))
+    gpu, npu = openvino.probe().missing
+    assert ("intel-opencl-icd" if access else "usermod -aG render") in gpu
+    assert "intel-level-zero-npu" in npu
+    monkeypatch.setattr(openvino, "_core", lambda: FakeCore(INTEL))
+    assert openvino.probe().missing == ()
+    (tmp_path / "sys/class/drm/renderD128/device/vendor").write_text("0x10de\n")
+    monkeypatch.setattr(openvino, "_core", lambda: FakeCore({name: INTEL[name] for name in ("CPU", "NPU")}))
+    assert openvino.probe().missing == (), "another maker's GPU is not OpenVINO's"
+
+
+def test_openvino_answers_the_same_from_its_cache_and_asynchronously(files: dict[str, Path]) -> None:
+    backend, answers = get_backend("openvino"), []
+    for _ in range(2):
+        session = backend.load(files["onnx"], "CPU", 1)
+        session.input[...] = 100
+        session.output.fill(-1)
+        session.start()  # type: ignore[attr-defined]
+        assert session.wait(10)  # type: ignore[attr-defined]
+        answers.append(session.output.copy())
+        session.close()
+    assert answers[0].min() >= 0 and np.array_equal(*answers)
+    assert list((openvino.cache_folder() / "openvino").iterdir()), "it was compiled once"
+
+
+def test_openvino_loads_also_where_no_cache_can_be_kept(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(openvino, "cache_folder", lambda: tmp_path / "file")
+    openvino.load(files["onnx"], "CPU", 1).close()

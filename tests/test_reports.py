@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from app import doctor, reports
+from app import doctor, reports, selection
 from app.capture.devices import CameraInfo
 from app.capture.v4l2 import Mode
+from app.settings import Settings
 from backends import Availability, Device, child, selector
-from backends.selector import Candidate
+from backends.choice import Outcome
+from backends.tiers import Candidate
 from models.manifest import ModelError
 
 WEBCAM = CameraInfo(
@@ -27,34 +27,49 @@ WEBCAM = CameraInfo(
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    availability = Availability("1.0", (Device("CPU", "A chip"),), missing=("NVIDIA CUDA: libcublas. Install it: pip",))
+    gpu = Device("CUDA", "A GPU", "gpu", "570.86", 8188, ("fp16", "fp32"))
+    missing = ("NVIDIA TensorRT: libnvinfer. Install it: pip",)
+    availability = Availability("1.0", (gpu, Device("CPU", "A chip")), missing=missing)
     monkeypatch.setattr(child, "probe", lambda name: availability)
-    ranked = [Candidate("litert", "CPU", 1, ms=2.5), Candidate("openvino", "NPU", 1, problem="it crashed")]
-    monkeypatch.setattr(selector, "measured", lambda files: ranked)
+    ranked = [
+        Outcome(Candidate("openvino", "NPU", 1, "lite", "int8"), problem="it crashed"),
+        Outcome(Candidate("onnxruntime", "CPU", 2), ms=1.5, cpu_ms=5.0),
+        Outcome(Candidate("litert", "CPU", 1), ms=2.5, cpu_ms=2.5),
+    ]
+    monkeypatch.setattr(selector, "measured", lambda *_, **__: ranked)
+    monkeypatch.setattr(selection, "cores", lambda: 2)
+    monkeypatch.setattr(selection, "on_battery", lambda: True)
     for module in (reports, doctor):
         monkeypatch.setattr(module, "list_cameras", lambda: [WEBCAM])
         monkeypatch.setattr(module, "list_outputs", lambda: {"v4l2:/dev/video10": "ready: Greenroom"})
-        monkeypatch.setattr(module, "network_files", lambda model: {"onnx": Path("lite.onnx")})
 
 
-def test_devices_lists_modes_and_explains_the_choice() -> None:
-    text = reports.devices_text(reports.devices())
+def test_devices_lists_modes_and_explains_the_choice_in_a_line_each() -> None:
+    text = reports.devices_text(reports.devices(Settings()))
     assert "/dev/video0  HD Webcam" in text
     assert "1280×720: MJPG 30 fps, YUYV 10 fps" in text
     assert "1920×1080: NV12\n" in text
     assert text.index("1920×1080") < text.index("1280×720") < text.index("640×480")
-    assert "LiteRT with XNNPACK on CPU: 2.5 ms a frame with 1 thread(s)  ← chosen" in text
-    assert "OpenVINO on NPU: not usable: it crashed" in text
-    assert "libcublas" in text
+    assert "CUDA (A GPU; driver 570.86, 8188 MiB, fp16/fp32)" in text
+    assert "libnvinfer" in text
+    assert "at 30 frames a second it may take 20.0 ms a frame and 25 % of the processor (2 cores)" in text, "on battery"
+    assert "→ lite on LiteRT with XNNPACK on CPU, 1 thread: 2.5 ms, 4 % of the processor; chosen: " in text
+    assert "lite on ONNX Runtime on CPU, 2 threads: 1.5 ms, 8 % of the processor; not chosen: takes more CPU" in text
+    assert "lite int8 on OpenVINO on NPU: cannot run: it crashed" in text
 
 
 def test_devices_lists_cameras_also_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise ModelError("lite.onnx is missing: reinstall Greenroom")
 
-    monkeypatch.setattr(reports, "network_files", missing)
-    text = reports.devices_text(reports.devices())
+    monkeypatch.setattr(selection, "networks", missing)
+    text = reports.devices_text(reports.devices(Settings()))
     assert "HD Webcam" in text and "lite.onnx is missing" in text
+
+
+def test_devices_says_so_when_nothing_is_what_the_user_holds_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selector, "measured", lambda *_, **__: [])
+    assert "Nothing here runs" in reports.devices_text(reports.devices(Settings().replace(device="TOASTER")))
 
 
 def test_the_doctor_finds_nothing_on_a_machine_where_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,5 +85,5 @@ def test_the_doctor_names_a_cure_for_all_that_is_missing(monkeypatch: pytest.Mon
     monkeypatch.setattr(doctor, "list_outputs", lambda: {"v4l2": "there is no device"})
     monkeypatch.setattr("sys.platform", "linux")
     text = doctor.text(doctor.examine())
-    for cure in ("Plug one in", "sudo modprobe v4l2loopback", "libcublas"):
+    for cure in ("Plug one in", "sudo modprobe v4l2loopback", "libnvinfer"):
         assert cure in text

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from conftest import FakeSession, fake_loaded
 
 import app.segmentation as module
+from app import selection
 from app.segmentation import Loaded, Loader, load
 from app.settings import Settings
 from backends import BackendError, selector
-from backends.selector import Candidate
-from models.manifest import Model, ModelError
+from backends.child import Cancelled
+from backends.choice import Outcome
+from backends.tiers import Candidate, Pin
+from models.manifest import ModelError, get_model
 
 CPU, LITERT, GPU = (
     Candidate("onnxruntime", "CPU", 1),
@@ -24,15 +28,20 @@ CPU, LITERT, GPU = (
 
 
 class Machine:
-    """A machine whose devices load or fail as told."""
+    """A machine whose ways measure, load or fail as told: the first of `known` and `best` is the fastest."""
 
     def __init__(self) -> None:
         self.known: list[Candidate] = [CPU, LITERT]
         self.best: list[Candidate] = [CPU, LITERT]
         self.broken: dict[str, str] = {}
+        self.slow: dict[str, threading.Event] = {}
         self.loaded: list[Loaded] = []
+        self.measurements = 0
+        self.endless = False
 
-    def load(self, model: Model, candidate: Candidate) -> Loaded:
+    def load(self, candidate: Candidate) -> Loaded:
+        if str(candidate) in self.slow:
+            self.slow[str(candidate)].wait()
         if str(candidate) in self.broken:
             raise BackendError(self.broken[str(candidate)])
         made = fake_loaded()
@@ -42,14 +51,27 @@ class Machine:
     def names(self) -> list[str]:
         return [str(one.candidate) for one in self.loaded]
 
+    def measured(self, _: object, pin: Pin, cancelled: Callable[[], bool]) -> list[Outcome]:
+        self.measurements += 1
+        while self.endless:
+            if cancelled():
+                raise Cancelled
+            time.sleep(0.01)
+        return outcomes(self.best, pin)
+
+
+def outcomes(ways: list[Candidate], pin: Pin) -> list[Outcome]:
+    """The ways that the pin allows, each a little slower than the one before."""
+    return [Outcome(way, ms=1.0 + n, cpu_ms=1.0 + n) for n, way in enumerate(ways) if pin.allows(way)]
+
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     monkeypatch.setattr(module, "load", made.load)
-    monkeypatch.setattr(module, "network_files", lambda model: {"onnx": Path("lite.onnx")})
-    monkeypatch.setattr(selector, "remembered", lambda files, threads: made.known)
-    monkeypatch.setattr(selector, "measured", lambda files, threads: made.best)
+    monkeypatch.setattr(selector, "remembered", lambda _, pin: outcomes(made.known, pin))
+    monkeypatch.setattr(selector, "preliminary", lambda _, pin, quickest: [c for c in (CPU, LITERT) if pin.allows(c)])
+    monkeypatch.setattr(selector, "measured", made.measured)
     return made
 
 
@@ -76,57 +98,130 @@ def take(loader: Loader) -> Loaded:
     return taken[0]
 
 
+def closed(loaded: Loaded) -> bool:
+    assert isinstance(loaded.session, FakeSession)
+    return loaded.session.closed
+
+
 def test_what_is_known_comes_at_once_and_is_kept_when_it_is_the_best(machine: Machine, loader: Loader) -> None:
     loader.wanted(Settings())
     assert take(loader).candidate == CPU
-    loader.wanted(Settings())
-    until(lambda: len(machine.loaded) == 2)
-    assert machine.names() == ["ONNX Runtime on CPU"] * 2, "the measurement confirmed it: not loaded twice"
+    loader.wanted(Settings().replace(cpu_limit=80))
+    until(lambda: machine.measurements == 2)
+    assert machine.names() == ["ONNX Runtime on CPU"], "the measurements confirmed it: not loaded twice"
     assert loader.problem is None
 
 
 def test_a_better_one_takes_over_after_the_measurement(machine: Machine, loader: Loader) -> None:
     machine.best = [LITERT, CPU]
     loader.wanted(Settings())
-    until(lambda: len(machine.loaded) == 2)
+    until(lambda: loader._running == LITERT)
     assert take(loader).candidate == LITERT
+    until(lambda: closed(machine.loaded[0]))
 
 
-def test_one_that_was_never_taken_is_closed(machine: Machine, loader: Loader) -> None:
-    machine.best = [LITERT, CPU]
+def test_one_that_another_has_replaced_is_closed(machine: Machine, loader: Loader) -> None:
     loader.wanted(Settings())
-    until(lambda: len(machine.loaded) == 2)
-    session = machine.loaded[0].session
-    assert isinstance(session, FakeSession)
-    until(lambda: session.closed)
+    old = take(loader)
+    loader.retire(old)
+    until(lambda: closed(old))
+
+
+def test_an_order_ends_a_measurement_which_goes_on_after_it(machine: Machine, loader: Loader) -> None:
+    machine.endless = True
+    loader.wanted(Settings())
+    assert take(loader).candidate == CPU
+    until(lambda: machine.measurements == 1)
+    loader.wanted(Settings().replace(backend="litert"))
+    assert take(loader).candidate == LITERT, "while the first measurement would have gone on for ever"
+    until(lambda: machine.measurements >= 2)
+
+
+def test_what_is_pinned_exactly_needs_no_measurement(machine: Machine, loader: Loader) -> None:
+    loader.wanted(Settings().replace(backend="litert", device="CPU", model="lite", threads=1))
+    assert take(loader).candidate == LITERT
+    time.sleep(0.1)
+    assert machine.measurements == 0
 
 
 def test_a_pinned_backend_is_used_and_replaced_when_it_does_not_work(machine: Machine, loader: Loader) -> None:
-    loader.wanted(Settings().replace(backend="litert"))
-    assert take(loader).candidate == LITERT
     machine.broken["LiteRT with XNNPACK on CPU"] = "it is on fire"
     loader.wanted(Settings().replace(backend="litert"))
     assert take(loader).candidate == CPU
     until(lambda: loader.problem)
     assert "on fire" in str(loader.problem)
+    machine.broken.clear()
+    loader.wanted(Settings().replace(backend="litert"))
+    assert take(loader).candidate == LITERT
+    until(lambda: loader.problem is None)
+
+
+def test_while_a_gpu_loads_the_cpu_gives_masks_and_stands_by_afterwards(machine: Machine, loader: Loader) -> None:
+    machine.known, machine.endless = [GPU, CPU, LITERT], True
+    machine.slow[str(GPU)] = threading.Event()
+    loader.wanted(Settings())
+    cpu = take(loader)
+    assert cpu.candidate == CPU
+    machine.slow[str(GPU)].set()
+    gpu = take(loader)
+    assert gpu.candidate == GPU
+    loader.retire(cpu)
+    assert loader.failed(gpu, "device lost") is cpu and not closed(cpu), "the very one that ran before"
+    until(lambda: closed(gpu))
 
 
 def test_a_lost_gpu_is_replaced_at_once_and_comes_back(
     machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 0.2)
+    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
     machine.known = machine.best = [GPU, CPU, LITERT]
     loader.wanted(Settings())
-    assert take(loader).candidate == GPU
+    until(lambda: loader._running == GPU)
+    gpu = take(loader)
     until(lambda: loader._standby)
     machine.broken[str(GPU)] = "no such device"
-    standby = loader.failed(GPU, "device lost")
+    standby = loader.failed(gpu, "device lost")
     assert standby is not None and standby.candidate == CPU, "without waiting for anything"
-    until(lambda: loader.problem)
-    assert "device lost" in str(loader.problem)
+    assert "device lost" in str(loader.problem), "and it is told at once"
+    time.sleep(0.5)
+    assert "no such device" in str(loader.problem), "it was tried again"
     machine.broken.clear()
     until(lambda: (one := loader.take()) is not None and one.candidate == GPU)
     until(lambda: loader.problem is None)
+
+
+def test_all_networks_of_a_lost_device_are_lost_and_one_that_fails_on_the_cpu_alone(
+    machine: Machine, loader: Loader
+) -> None:
+    gpu_lite = Candidate("onnxruntime", "CUDA", 1, "lite", "fp16")
+    openvino = Candidate("openvino", "CPU", 1)
+    machine.known = machine.best = [GPU, gpu_lite, CPU, LITERT]
+    loader.wanted(Settings())
+    until(lambda: loader._running == GPU)
+    gpu = take(loader)
+    until(lambda: loader._standby)
+    loader.failed(gpu, "device lost")
+    until(lambda: loader._failed)
+    assert gpu_lite not in [one.candidate for one in machine.loaded]
+    two = Candidate("openvino", "CPU", 2)
+    machine.known = machine.best = [openvino, two]
+    loader.wanted(Settings())
+    running = take(loader)
+    assert running.candidate == openvino
+    loader.failed(running, "no mask")
+    assert take(loader).candidate == two
+
+
+def test_a_load_that_hangs_is_given_up(machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOAD_SECONDS", 0.2)
+    machine.known = machine.best = [GPU, CPU]
+    machine.slow[str(GPU)] = threading.Event()
+    loader.wanted(Settings())
+    assert take(loader).candidate == CPU
+    until(lambda: loader.problem)
+    assert "did not end within" in str(loader.problem)
+    machine.slow[str(GPU)].set()
 
 
 def test_when_nothing_runs_it_says_why_and_tries_again(
@@ -143,10 +238,10 @@ def test_when_nothing_runs_it_says_why_and_tries_again(
 
 
 def test_a_fault_of_any_kind_ends_no_loader(machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fault(model: Model, candidate: Candidate) -> Loaded:
+    def fault(candidate: Candidate) -> Loaded:
         if candidate == CPU:
             raise ImportError("No module named 'openvino'")
-        return machine.load(model, candidate)
+        return machine.load(candidate)
 
     monkeypatch.setattr(module, "load", fault)
     loader.wanted(Settings())
@@ -155,24 +250,41 @@ def test_a_fault_of_any_kind_ends_no_loader(machine: Machine, loader: Loader, mo
     assert "openvino" in str(loader.problem)
 
 
-def test_a_damaged_file_is_told_and_the_loader_lives_on(
-    machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def damaged(_: Model) -> dict[str, Path]:
-        raise ModelError("lite.onnx is not the file the manifest names")
-
-    monkeypatch.setattr(module, "network_files", damaged)
-    loader.wanted(Settings())
+def test_an_unknown_network_is_told_and_the_loader_lives_on(machine: Machine, loader: Loader) -> None:
+    loader.wanted(Settings().replace(model="huge"))
     until(lambda: loader.problem)
-    assert "is not the file" in str(loader.problem)
-    monkeypatch.setattr(module, "network_files", lambda model: {"onnx": Path("lite.onnx")})
+    assert "no model 'huge'" in str(loader.problem)
     loader.wanted(Settings())
     assert take(loader).candidate == CPU
 
 
-def test_load_runs_the_network_once_so_that_the_first_frame_is_not_the_slow_one(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("quiet", [True, False])
+def test_on_battery_a_cheaper_network_takes_over(
+    quiet: bool, machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    battery = [False]
+    for where in (module, selection):
+        monkeypatch.setattr(where, "on_battery", lambda: battery[0])
+    monkeypatch.setattr(selection, "cores", lambda: 1)
+    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
+    two = Candidate("onnxruntime", "CPU", 2)
+    measured = [Outcome(CPU, ms=15.0, cpu_ms=10.0), Outcome(two, ms=8.0, cpu_ms=14.0)]
+    monkeypatch.setattr(selector, "remembered", lambda *_: measured)
+    monkeypatch.setattr(selector, "measured", lambda *_, **__: measured)
+    # At 60 frames a second only two threads are quick enough, and need 84 % of a core.
+    loader.wanted(Settings().replace(fps=60, cpu_limit=90, quiet_on_battery=quiet))
+    assert take(loader).candidate == two
+    battery[0] = True
+    if quiet:
+        assert take(loader).candidate == CPU
+        battery[0] = False
+        assert take(loader).candidate == two
+    else:
+        time.sleep(0.3)
+        assert loader.take() is None
+
+
+def test_load_runs_the_network_before_the_first_frame_does(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[int] = []
     made = fake_loaded(lambda image: runs.append(1) or image[..., 0] * 0.0)  # type: ignore[func-returns-value]
 
@@ -183,6 +295,29 @@ def test_load_runs_the_network_once_so_that_the_first_frame_is_not_the_slow_one(
             return made.session
 
     monkeypatch.setattr(module, "get_backend", lambda name: Backend())
-    monkeypatch.setattr(module, "network_files", lambda model: {"onnx": Path("lite.onnx")})
-    load(made.segmenter.model, CPU)
-    assert runs == [1]
+    loaded = load(CPU)
+    assert runs == [1, 1]
+    loaded.segmenter(made.segmenter._image)
+    assert runs == [1, 1, 1]
+    loaded.session.close()
+
+
+def test_a_file_that_is_not_the_manifest_s_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = get_model("lite")
+    monkeypatch.setattr(type(model.files[0]), "verify", lambda self: (_ for _ in ()).throw(ModelError("not the file")))
+    with pytest.raises(ModelError, match="not the file"):
+        load(CPU)
+    with pytest.raises(ModelError, match="not the file"):
+        selection.networks(Settings(), verify=True)
+
+
+def test_files_get_the_best_masks_and_calls_what_they_can_afford(monkeypatch: pytest.MonkeyPatch) -> None:
+    hd, lite = Candidate("onnxruntime", "CPU", 2, "hd"), Candidate("onnxruntime", "CPU", 1, "lite")
+    measured = [Outcome(hd, ms=90.0, cpu_ms=180.0), Outcome(lite, ms=3.0, cpu_ms=3.0)]
+    shipped = get_model("lite")
+    both = {tier: dataclasses.replace(shipped, name=tier, tier=tier) for tier in ("lite", "hd")}
+    monkeypatch.setattr(selection, "manifest", lambda: both)
+    assert selection.ways(Settings(), measured)[0] == lite
+    assert selection.ways(Settings(), measured, realtime=False)[0] == hd
+    assert selection.ways(Settings(), [], realtime=False)[0].model == "hd", "also before anything is measured"
+    assert selection.ways(Settings(), [])[0].model == "lite", "which loads sooner"

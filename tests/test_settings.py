@@ -56,6 +56,12 @@ def test_version_1_is_migrated() -> None:
     assert problems == []
 
 
+def test_version_2_s_only_network_was_no_choice() -> None:
+    settings, problems = parse({"version": 2, "model": "lite", "threads": 2})
+    assert (settings.model, settings.threads, problems) == ("auto", 2, [])
+    assert parse({"version": 3, "model": "lite"})[0].model == "lite"
+
+
 def test_a_later_version_keeps_what_is_understood() -> None:
     settings, problems = parse({"version": 99, "blur": 20, "hologram": True})
     assert settings.blur == 20
