@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backends import BACKENDS, get_backend
 from models.evaluation import metrics
+from models.evaluation.ours import open_file
 from models.manifest import Model, manifest
 from models.training.figure import paint_person
 
@@ -55,6 +56,28 @@ def test_weights_are_stored_in_half_precision(model: Model) -> None:
     weights = [tensor for tensor in graph.initializer if len(tensor.dims) == 4]
     assert weights and all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in weights)
     assert model.file("onnx").path.stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_the_16_bit_file_takes_any_number_of_pictures(model: Model) -> None:
+    import onnxruntime
+
+    path = model.file("onnx", "fp16").verify()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    pictures = np.stack([paint_person(model.input.width, model.input.height, seed)[0] for seed in range(3)])
+    together = session.run(["alpha"], {"image": pictures})[0]
+    assert np.abs(together - alphas(model, list(pictures), "onnxruntime")).max() < 0.02
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_8_bit_files_find_the_same_person(model: Model) -> None:
+    picture = paint_person(model.input.width, model.input.height, 0)[0]
+    whole = alphas(model, [picture], "onnxruntime")[0, ..., 0] > 0.5
+    for file in model.files:
+        if file.precision == "int8":
+            compute, shape = open_file(file.verify())
+            assert shape == model.input.shape
+            assert metrics.region(compute(picture[None])[0, ..., 0] > 0.5, whole) > 0.95
 
 
 def square(left: int) -> NDArray[np.bool_]:

@@ -163,6 +163,8 @@ def test_a_label_needs_a_second_opinion() -> None:
     assert label(here, here, None)[0] is here
     assert label(here, there, None)[0] is None
     assert label(nobody, here, None)[0] is None
+    assert label(here, there, None, lambda: here) == (here, "rvm = multiclass")
+    assert label(here, there, None, lambda: there)[0] is None
     hand = here.copy()
     assert label(there, here, hand)[0] is hand
     assert label(there, there, hand)[0] is None

@@ -39,10 +39,17 @@ def _onnx(path: Path) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], tuple[int
     return lambda picture: session.run([alpha], {image.name: picture})[0], shape
 
 
-def _tflite(path: Path) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], tuple[int, ...]]:
+def open_tflite(path: Path, threads: int) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], tuple[int, ...]]:
+    """A TFLite file on XNNPACK as a function of its one input to its one output, and the input's shape.
+
+    Raises:
+        ModelError: the file is not there.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=1)
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: give the path of a .tflite file")
+    interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
     image, alpha = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
@@ -69,7 +76,7 @@ def own_file(name: str) -> Path:
 
 def open_file(path: Path) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], tuple[int, ...]]:
     """A file's function from a uint8 BGR picture (1, h, w, 3) to its float32 alpha (1, h, w, 1), and that shape."""
-    return _onnx(path) if path.suffix == ".onnx" else _tflite(path)
+    return _onnx(path) if path.suffix == ".onnx" else open_tflite(path, 1)
 
 
 def _described(height: int, width: int) -> Model:

