@@ -107,15 +107,15 @@ def _memory(pointer: int, kind: type[Any], shape: tuple[int, ...]) -> NDArray[An
 
 
 class Camera:
-    """The pattern at 30 frames a second."""
+    """The pattern at 12 frames a second: a busy machine that runs the tests drops none of them."""
 
-    name, fps, live = "fake", 30.0, True
+    name, fps, live = "fake", 12.0, True
 
     def __init__(self) -> None:
         self._number = 0
 
     def read(self) -> NDArray[np.uint8]:
-        time.sleep(1 / 30)
+        time.sleep(1 / self.fps)
         self._number += 1
         return numbered(self._number % 120)
 
@@ -190,13 +190,13 @@ def runs_on(pipeline: Pipeline, device: str) -> bool:
 def test_a_gpu_that_loads_slowly_takes_over_between_two_frames(
     pipeline: Pipeline, runtime: FakeRuntime, sink: Timed
 ) -> None:
-    runtime.load_seconds = 0.8
+    runtime.load_seconds = 1.5
     pipeline.start()
     until(lambda: runs_on(pipeline, "CPU"))
     before = pipeline.status()
     until(lambda: runs_on(pipeline, "CUDA"))
     after = pipeline.status()
-    assert after.published - before.published > 10, "the CPU's masks meanwhile"
+    assert after.published - before.published > 5, "the CPU's masks meanwhile"
     assert after.covered == before.covered, "the change covered no frame"
     assert after.dropped - before.dropped <= 1
     assert not after.problems
