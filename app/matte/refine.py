@@ -96,7 +96,7 @@ class Refiner:
             _guide(stretched, luminance[cells], self._half[pixels], alpha, other)
         else:
             _enlarge(stretched, alpha)
-        np.maximum(alpha, 0, out=alpha)
+        np.maximum(alpha, np.float32(0), out=alpha)
         cv2.convertScaleAbs(alpha, dst=part)
         return self._alpha
 
