@@ -1,4 +1,4 @@
-"""Count a network's parameters and multiply-accumulates: `python -m models.training.count --config lite`."""
+"""Count networks' parameters and operations, beside Google's: `python -m models.training.count lite hd`."""
 
 from __future__ import annotations
 
@@ -30,15 +30,28 @@ def count(config: Config) -> tuple[int, int]:
     return sum(parameter.numel() for parameter in module.parameters()), operations
 
 
+PAPERS = (
+    ("Google, web, EfficientNetLite", "256×256", 1.65, None),
+    ("Google, web, EfficientNetLite", "512×512", 1.65, None),
+    ("Google, mobile, width 1.0, MLP decoder", "512×512", 8.7, 7.6),
+    ("Google, mobile, the same", "256×256", 8.7, 1.9),
+)
+"""Name, input, MB and 10⁹ operations, of "Efficient Heterogeneous Video Segmentation at the Edge", Tables 1 and 3."""
+
+
 def main() -> None:
-    """Print both, beside those of the papers."""
+    """Print a Markdown table; an operation is a multiplication or an addition, as in the paper."""
     parser = argparse.ArgumentParser(prog="python -m models.training.count", description=__doc__)
-    parser.add_argument("--config", required=True, help="a name in models/training/configs")
+    parser.add_argument("configs", nargs="+", metavar="CONFIG", help="names in models/training/configs")
     args = parser.parse_args()
-    parameters, operations = count(read_config(args.config))
-    print(f"{args.config}: {parameters:,} parameters ({2 * parameters / 1e6:.2f} MB in half precision)")
-    print(f"{operations / 1e6:.1f} M multiply-accumulates a picture")
-    print('Google\'s, in "Efficient Heterogeneous Video Segmentation at the Edge": web 1.65 MB, mobile 8.7 MB')
+    print("| network | input | parameters | MB (16 bits) | operations, 10⁹ |")
+    print("|---|---|---|---|---|")
+    for config in map(read_config, args.configs):
+        parameters, multiplications = count(config)
+        size, giga = f"{config.width}×{config.height}", 2e-9 * multiplications
+        print(f"| `{config.name}` | {size} | {parameters:,} | {2e-6 * parameters:.2f} | {giga:.2f} |")
+    for name, size, megabytes, operations in PAPERS:
+        print(f"| {name} | {size} | – | {megabytes} | {operations or '–'} |")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,13 @@ def label(
     return (rvm, "rvm = multiclass") if other is not None and iou(rvm, other) >= AGREE else (None, "dropped: rvm alone")
 
 
+def _read(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise OSError(f"{path} cannot be read as a picture: take it out of the folder")
+    return np.asarray(picture, np.uint8)
+
+
 def _size(picture: NDArray[np.uint8], longest: int) -> tuple[int, int]:
     """The size (width, height) to label and keep a picture at."""
     scale = min(1.0, longest / max(picture.shape[:2]))
@@ -91,10 +98,7 @@ class Labeller:
 
     def __call__(self, path: Path) -> Sample | None:
         """The labelled picture, or None if no label could be trusted."""
-        read = cv2.imread(str(path))
-        if read is None:
-            raise OSError(f"{path} cannot be read as a picture: take it out of the folder")
-        picture = np.asarray(read, np.uint8)
+        picture = _read(path)
         size = _size(picture, self._longest)
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         mask = self._masks / f"{path.stem}.png"
@@ -120,7 +124,7 @@ def enlarged(sample: Sample, path: Path, longest: int) -> Sample:
 
     At 1.4 times the size the edge of a stretched label is softer by half a pixel.
     """
-    picture = np.asarray(cv2.imread(str(path)), np.uint8)
+    picture = _read(path)
     size = _size(picture, longest)
     picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     alpha = np.asarray(cv2.resize(sample.alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -129,7 +133,7 @@ def enlarged(sample: Sample, path: Path, longest: int) -> Sample:
 
 def _rooms(paths: list[Path], longest: int) -> Iterator[Sample]:
     for path in paths:
-        picture = np.asarray(cv2.imread(str(path)), np.uint8)
+        picture = _read(path)
         picture = np.asarray(cv2.resize(picture, _size(picture, longest), interpolation=cv2.INTER_AREA), np.uint8)
         yield Sample(path.stem, path.stem.split("_")[0], picture, np.zeros(picture.shape[:2], np.uint8))
 
