@@ -19,6 +19,12 @@ from backends import Availability, BackendError, Device, cache_folder, cpu_name,
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
 
+CUDA = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
+"""What Greenroom's extra `cuda` installs: NVIDIA's libraries from PyPI, 2 GB."""
+
+TENSORRT = 'pip install "tensorrt-cu13<11"'
+"""ONNX Runtime 1.31 is built for TensorRT 10 (`libnvinfer.so.10`) and CUDA 13; PyPI's newest is 11."""
+
 _TINY = (
     b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01pZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
     b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
@@ -76,7 +82,7 @@ PROVIDERS = {
         "NVIDIA TensorRT",
         "gpu",
         _tensorrt,
-        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_tensorrt", "pip install tensorrt-cu13"),
+        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_tensorrt", TENSORRT),
         nvidia.gpu,
         preload=True,
     ),
@@ -86,7 +92,7 @@ PROVIDERS = {
         "gpu",
         # The search for the fastest convolution costs a second once; the default heuristic is up to twice as slow.
         lambda: {"cudnn_conv_algo_search": "EXHAUSTIVE"},
-        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_cuda", 'pip install "greenroom[cuda]"'),
+        lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_cuda", CUDA),
         nvidia.gpu,
         preload=True,
     ),

@@ -186,7 +186,7 @@ def test_what_cuda_lacks_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["CUDAExecutionProvider"], set()))
     monkeypatch.setattr("ctypes.CDLL", load)
     (missing,) = get_backend("onnxruntime").probe().missing
-    assert "libcublasLt.so.13" in missing and "greenroom[cuda]" in missing
+    assert "libcublasLt.so.13" in missing and "onnxruntime-gpu[cuda,cudnn]" in missing
 
 
 def test_a_device_that_is_lost_while_running_is_a_backend_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,9 @@ from app.gui.controls import Choice, SettingChoice
 from app.gui.window import Window
 from app.problems import EffectError
 from app.settings import Settings
+from backends import selector
+from backends.choice import Outcome
+from backends.tiers import Candidate
 
 __all__ = ["stage"]
 
@@ -48,6 +51,10 @@ ACTIONS: dict[str, tuple[Callable[[Window], None], dict[str, object]]] = {
     "mirror": (lambda w: click(w.camera.mirror), {"mirror": True}),
     "output": (lambda w: pick(w.call.output, ("pipewire",)), {"sinks": ("pipewire",)}),
     "backend": (lambda w: pick(w.advanced.choices["backend"], "litert"), {"backend": "litert"}),
+    "device": (lambda w: pick(w.advanced.choices["device"], "CPU"), {"device": "CPU"}),
+    "threads": (lambda w: pick(w.advanced.choices["threads"], 2), {"threads": 2}),
+    "limit": (lambda w: pick(w.advanced.choices["cpu_limit"], 25), {"cpu_limit": 25}),
+    "loud on battery": (lambda w: click(w.advanced.switches["quiet_on_battery"]), {"quiet_on_battery": False}),
     "size": (lambda w: pick(w.advanced.choices["size"], "640x360"), {"size": "640x360"}),
     "rate": (lambda w: pick(w.advanced.choices["fps"], 24), {"fps": 24}),
     "sharp edges": (lambda w: click(w.advanced.switches["refine"]), {"refine": False}),
@@ -67,6 +74,7 @@ def test_every_action_reaches_the_pipeline_and_the_file(stage: Stage, qtbot: QtB
     qtbot.waitUntil(lambda: window.camera.source.findData("camera:Built-in") >= 0, timeout=PATIENCE)
     qtbot.waitUntil(lambda: ("pipewire",) in window.call.output.values, timeout=PATIENCE)
     qtbot.waitUntil(lambda: "city" in window.effects._pictures, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "CPU" in window.advanced.choices["device"].values, timeout=PATIENCE)
     base = window.settings
     for name, (act, expected) in ACTIONS.items():
         window.change({f: getattr(base, f) for f in expected})
@@ -291,3 +299,16 @@ def test_an_unplugged_camera_stays_chosen(stage: Stage, qtbot: QtBot) -> None:
     window.camera.offer([])
     assert window.camera.source.currentText() == "Webcam C920 (not connected)"
     assert window.settings.source == "camera:Webcam C920"
+
+
+def test_networks_and_the_devices_they_were_measured_on_can_be_chosen(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = [Outcome(Candidate("openvino", device, 1)) for device in ("NPU", "CPU", "NPU")]
+    monkeypatch.setattr(selector, "remembered", lambda *_: [])
+    window = stage.open()
+    qtbot.waitUntil(lambda: window.advanced.choices["device"].values == ("auto", "CPU"), timeout=PATIENCE)
+    assert "lite" in window.advanced.choices["model"].values
+    monkeypatch.setattr(selector, "remembered", lambda *_: measured)
+    click(window.advanced.header)
+    qtbot.waitUntil(lambda: window.advanced.choices["device"].values == ("auto", "CPU", "NPU"), timeout=PATIENCE)

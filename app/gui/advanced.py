@@ -1,4 +1,4 @@
-"""The advanced section: network, runtime, size and rate, edges, and where the time goes."""
+"""The advanced section: network, runtime, device, what they may take, size and rate, edges, and where time goes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 from app.gui.controls import Fold, Name, SettingChoice, Switch, label
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
-from app.gui.wording import LABELS, RATES, SIZES, STAGES
+from app.gui.wording import LABELS, LIMITS, RATES, SIZES, STAGES, THREADS
 from app.problems import Problem
 from app.settings import Settings
 from app.status import Status, Timing
@@ -20,11 +20,14 @@ ROW = 30
 """Height of a stage's row: its text and its bar."""
 
 
-def find_models() -> list[str]:
-    """The networks there are."""
+def find_ways() -> tuple[list[str], list[str]]:
+    """The networks there are, and the devices on which one was measured."""
+    from app import selection
+    from backends import selector
     from models.manifest import manifest
 
-    return list(manifest())
+    known = selector.remembered(selection.networks(Settings()), selection.pin(Settings()))
+    return list(manifest()), list(dict.fromkeys(["CPU", *(outcome.candidate.device for outcome in known)]))
 
 
 class Timings(QWidget):
@@ -98,10 +101,13 @@ class Advanced(Fold):
         self.choices = {
             "model": SettingChoice("model", [Settings.model]),
             "backend": SettingChoice("backend"),
+            "device": SettingChoice("device", [Settings.device]),
+            "threads": SettingChoice("threads", THREADS),
+            "cpu_limit": SettingChoice("cpu_limit", LIMITS),
             "size": SettingChoice("size", SIZES),
             "fps": SettingChoice("fps", RATES),
         }
-        self.switches = {name: Switch(name) for name in ("refine", "temporal")}
+        self.switches = {name: Switch(name) for name in ("quiet_on_battery", "refine", "temporal")}
         self.timings = Timings()
         self.counts = label("", "small", wrap=True)
         grid = QGridLayout(self.body)
@@ -117,14 +123,15 @@ class Advanced(Fold):
         for switch in self.switches.values():
             grid.addWidget(switch, grid.rowCount(), 0, 1, 2)
             switch.chosen.connect(self._changed)
+        self.header.toggled.connect(lambda on: self.refresh() if on else None)  # something was measured since, maybe
         line = QFrame()
         line.setProperty("look", "line")
         for widget in (line, self.timings, self.counts):
             grid.addWidget(widget, grid.rowCount(), 0, 1, 2)
 
     def refresh(self) -> None:
-        """Look for networks, beside the window."""
-        self._jobs.run(find_models, lambda names: self.choices["model"].offer(names), self._not_found)
+        """Look for networks and devices, beside the window."""
+        self._jobs.run(find_ways, self._found, self._not_found)
 
     def show_settings(self, settings: Settings) -> None:
         """Show what is chosen."""
@@ -144,6 +151,10 @@ class Advanced(Fold):
 
     def _changed(self, name: str, value: Any) -> None:
         self.chosen.emit({name: value})
+
+    def _found(self, ways: tuple[list[str], list[str]]) -> None:
+        for name, values in zip(("model", "device"), ways, strict=True):
+            self.choices[name].offer(["auto", *values])
 
     def _not_found(self, error: Exception) -> None:
         self.failed.emit(Problem("segmenter", f"The networks could not be listed ({error}).", ""))

@@ -44,7 +44,7 @@ from app.gui.stage import Alarm, Stage
 from app.gui.theme import GRID, apply_theme
 from app.gui.wording import badge, details_line, figures_line, is_grave, pill, status_line
 from app.problems import Problem, SettingsError
-from app.settings import Settings
+from app.settings import NETWORK_SETTINGS, Settings
 from app.status import Status
 from assets import asset
 
@@ -356,7 +356,7 @@ _PARTS = {
     "source": ("source",),
     "sink": ("sinks",),
     "effect": ("effect", "image", "video", "colour"),
-    "segmenter": ("model", "backend"),
+    "segmenter": NETWORK_SETTINGS,
 }
 """The settings that a problem's part depends on."""
 

@@ -18,6 +18,10 @@ LABELS = {
     "sinks": "&Output",
     "model": "&Network",
     "backend": "&Runs on",
+    "device": "D&evice",
+    "threads": "&Processor threads",
+    "cpu_limit": "Processor &limit",
+    "quiet_on_battery": "&Quiet on battery",
     "size": "Si&ze",
     "fps": "&Frames a second",
     "refine": "Sharp e&dges",
@@ -26,8 +30,11 @@ LABELS = {
 """Short names of the settings' controls with the key of Alt; their sentences are the settings' own help."""
 
 CHOICES = {
+    "model": {"auto": "Best here"},
+    "device": {"auto": "Best here"},
+    "threads": {"0": "Best here"},
     "backend": {
-        "auto": "Fastest here",
+        "auto": "Best here",
         "onnxruntime": "ONNX Runtime",
         "openvino": "OpenVINO",
         "litert": "LiteRT",
@@ -46,6 +53,7 @@ CHOICES = {
 
 SIZES = ("640x360", "640x480", "960x540", "1280x720", "1920x1080")
 RATES = (15, 24, 25, 30, 60)
+THREADS, LIMITS = (0, 1, 2, 4), (10, 25, 50, 75, 100)
 """Sizes and rates that call programs ask cameras for; any other that the settings name is offered too."""
 
 EFFECTS = {
@@ -99,6 +107,8 @@ def plain(text: str) -> str:
 
 def choice_label(name: str, value: object) -> str:
     """What a setting's value is called."""
+    if name == "cpu_limit":
+        return f"{value} %"
     if name == "size":
         return str(value).replace("x", " × ")
     if isinstance(value, tuple):
