@@ -28,7 +28,7 @@ from app.compose.card import card
 from app.compose.planes import fit_frame
 from app.frame import Frame, Image, Picture
 from app.problems import GreenroomError, Problem
-from app.processor import FORGET_SECONDS, Processor
+from app.processor import FORGET_SECONDS, Processor, Work
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loaded, Loader
@@ -250,30 +250,51 @@ class Pipeline:
         forget = FORGET_SECONDS if self._realtime else math.inf
         processor = self._processor = Processor(self._settings, self._stopwatch, forget_seconds=forget)
         settings, doubts = self._settings, 0
-        while not self._stopping.is_set():
-            self._swap_segmenter()
-            frame = self._inbox.take(CARD_SECONDS)
-            if frame is None:
-                if self._inbox.closed:
-                    return
-                continue
-            if not self._realtime:
-                self._await_segmenter()
-            if settings is not self._settings:
-                settings = self._settings
-                processor.configure(settings)
-            width, height = settings.dimensions
-            if frame.image.shape[:2] != (height, width):
-                continue  # captured before the size was changed
-            out = self._pictures.take((height * 3 // 2, width))
-            picture, failure = processor.process(frame, self._loaded, out)
-            self._frames.give(frame.image)
-            self._protected = not picture.raw and (self._loaded is None or failure is not None)
-            self._covered += self._protected
-            doubts = self._doubt(failure, doubts)
-            pushed_out = self._outbox.put(picture)
-            if pushed_out is not None:
-                self._pictures.give(pushed_out.i420)
+        work: Work | None = None
+        late: Exception | None = None
+        try:
+            while not self._stopping.is_set():
+                work = work or self._begin(processor, CARD_SECONDS)
+                if work is None:
+                    if self._inbox.closed:
+                        return
+                    continue
+                if settings is not self._settings:
+                    settings = self._settings
+                    processor.configure(settings)
+                if work.frame.image.shape[1::-1] != settings.dimensions:
+                    work.wait()  # captured before the size was changed
+                    work = None
+                    continue
+                processor.matte(work)
+                doubts = self._doubt(work.failure or late, doubts)
+                # If the next frame is there already, its mask is made while this one is composited.
+                following, judged = self._begin(processor, 0), work.failure
+                self._compose(processor, work, settings)
+                late = None if judged else work.failure
+                work = following
+        finally:
+            processor.close()
+
+    def _begin(self, processor: Processor, seconds: float) -> Work | None:
+        """Begin with the next frame, None when none comes so soon."""
+        self._swap_segmenter()
+        frame = self._inbox.take(seconds)
+        if frame is None:
+            return None
+        if not self._realtime:
+            self._await_segmenter()
+        return processor.begin(frame, self._loaded)
+
+    def _compose(self, processor: Processor, work: Work, settings: Settings) -> None:
+        width, height = settings.dimensions
+        picture = processor.compose(work, self._pictures.take((height * 3 // 2, width)))
+        self._frames.give(work.frame.image)
+        self._protected = not picture.raw and (work.loaded is None or work.failure is not None)
+        self._covered += self._protected
+        pushed_out = self._outbox.put(picture)
+        if pushed_out is not None:
+            self._pictures.give(pushed_out.i420)
 
     def _swap_segmenter(self) -> None:
         """Take over a newly loaded segmenter between two frames."""

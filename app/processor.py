@@ -1,5 +1,10 @@
 """One frame's way from the camera's picture to the finished one: segment → refine → compose.
 
+The network runs in a thread of its own, so that what needs no mask is done meanwhile, and the next frame's mask is made
+while this frame is composited:
+
+    begin(n) ─► matte(n) ─► begin(n + 1) ─► compose(n) ─► matte(n + 1) ─► …
+
 Fail closed: whatever fails, the picture that comes out shows the effect over the whole frame or the card, never the
 room. The only way to the raw frame is the effect `none`, which the settings refuse without the user's consent.
 """
@@ -8,8 +13,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.compose.blur import Blur
 from app.compose.card import card
@@ -38,8 +46,35 @@ FORGET_SECONDS = 0.5
 """After a gap this long the last mask says nothing about the new one: a person turns their head in half a second."""
 
 
+@dataclass(slots=True)
+class Work:
+    """A frame on its way through a `Processor`; only `failure` and `wait` are for others.
+
+    Attributes:
+        frame, loaded: what it was begun with.
+        running: what the network makes of it.
+        seen: whether the processor's view is this frame.
+        mask: float32 (h, w) in [0, 1], this frame's own; None while there is none that can be trusted.
+        steadied: seconds spent on it.
+        failure: why it is covered although there is a segmenter.
+    """
+
+    frame: Frame
+    loaded: Loaded | None
+    running: Future[NDArray[np.float32]] | None = None
+    seen: bool = False
+    mask: NDArray[np.float32] | None = None
+    steadied: float = 0.0
+    failure: Exception | None = None
+
+    def wait(self) -> None:
+        """Wait until the network has let go of the frame and of the segmenter."""
+        if self.running is not None:
+            wait([self.running])
+
+
 class Processor:
-    """Turns frames into pictures. One thread uses it.
+    """Turns frames into pictures. One thread uses it, and closes it.
 
     Args:
         settings: the settings to start with; `configure` changes them.
@@ -55,6 +90,8 @@ class Processor:
         self._remembered: tuple[int, Loaded | None, float] = (-1, None, 0.0)
         self._effect_built_at = 0.0
         self._refiner: Refiner | None = None
+        self._luminance = np.empty((0, 0), np.uint8)
+        self._segmenting = ThreadPoolExecutor(1, "segment")
         self.problems: dict[str, Problem] = {}
         """What is wrong now, by part: "effect", "segmenter"."""
         self._allocate()
@@ -73,70 +110,123 @@ class Processor:
         if changed or "effect" in self.problems:
             self._build_effect()
 
-    def process(self, frame: Frame, loaded: Loaded | None, out: Image) -> tuple[Picture, Exception | None]:
-        """Make a picture of a frame.
+    def begin(self, frame: Frame, loaded: Loaded | None) -> Work:
+        """Start the network on a frame; returns at once. The frame before must have its matte.
 
         Args:
             frame: the camera's frame, of the settings' size.
             loaded: the segmenter, None while there is none: the whole frame is then covered.
-            out: uint8 I420 of the same size; becomes the picture's.
+        """
+        work = Work(frame, loaded)
+        if loaded is not None and not self._bare:
+            work.running = self._segmenting.submit(self._segment, frame, loaded)
+        return work
+
+    def matte(self, work: Work) -> None:
+        """Wait for the mask of the frame begun last; afterwards the next may begin.
+
+        What goes wrong is noted in `work.failure`, and the frame will be covered.
+        """
+        try:
+            start = time.perf_counter()
+            from_bgr(work.frame.image, self._i420)
+            self._stopwatch.add("convert", time.perf_counter() - start)
+            self._view.look(self._i420)
+            work.seen = True
+            if work.loaded is not None and not self._bare:
+                # The effect `none` may have been left since `begin`, which then started nothing.
+                work.running = work.running or self._segmenting.submit(self._segment, work.frame, work.loaded)
+                self._take_mask(work, work.loaded, work.running.result())
+        except Exception as error:
+            work.failure = error
+            self._memory = None
+        finally:
+            work.wait()
+
+    def compose(self, work: Work, out: Image) -> Picture:
+        """Make the picture of a frame that has its matte.
+
+        Args:
+            work: what `matte` had last; its `failure` says afterwards why the frame was covered although there was a
+                segmenter.
+            out: uint8 I420 of the frame's size; becomes the picture's.
+        """
+        picture = Picture(work.frame.seq, work.frame.captured_at, out)
+        try:
+            if not work.seen:
+                raise work.failure or RuntimeError("the frame has no matte")
+            if self._bare:
+                picture.raw = True
+                np.copyto(out, self._i420)
+                return picture
+            self._try_effect_again()
+            if work.mask is not None and work.failure is None:
+                try:
+                    self._lay_over(work, work.mask, picture)
+                    return picture
+                except Exception as error:
+                    work.failure = error
+                    self._memory = None
+            self._cover(picture)
+        except Exception as error:
+            work.failure = work.failure or error
+            np.copyto(out, card(*picture.size))
+            picture.bgra = None
+        return picture
+
+    def process(self, frame: Frame, loaded: Loaded | None, out: Image) -> tuple[Picture, Exception | None]:
+        """All three at once, for one frame after the other.
 
         Returns:
             The picture, and why the frame was covered although there was a segmenter (None when it was not).
         """
-        picture = Picture(frame.seq, frame.captured_at, out)
-        failure = None
-        try:
-            start = time.perf_counter()
-            from_bgr(frame.image, self._i420)
-            self._stopwatch.add("convert", time.perf_counter() - start)
-            if self._settings.effect == "none" and self._settings.show_room:
-                picture.raw = True
-                np.copyto(out, self._i420)
-                return picture, None
-            self._view.look(self._i420)
-            self._try_effect_again()
-            if loaded is not None:
-                try:
-                    self._view.lay(self._matte(frame, loaded))
-                    self._compose(picture)
-                    return picture, None
-                except Exception as error:
-                    failure = error
-                    self._memory = None
-            self._cover(picture)
-        except Exception as error:
-            failure = failure or error
-            np.copyto(out, card(*picture.size))
-            picture.bgra = None
-        return picture, failure
+        work = self.begin(frame, loaded)
+        self.matte(work)
+        picture = self.compose(work, out)
+        return picture, work.failure
 
-    def _matte(self, frame: Frame, loaded: Loaded) -> Image:
-        """The frame's alpha, uint8 (H / 2, W / 2)."""
+    def close(self) -> None:
+        """End the network's thread, once it has ended what it runs."""
+        self._segmenting.shutdown()
+
+    @property
+    def _bare(self) -> bool:
+        """Whether the user asked for the room as it is, and agreed to it being shown."""
+        return self._settings.effect == "none" and self._settings.show_room
+
+    def _segment(self, frame: Frame, loaded: Loaded) -> NDArray[np.float32]:
         start = time.perf_counter()
         mask = loaded.segmenter(frame.image)
-        segmented = time.perf_counter()
-        self._stopwatch.add("segment", segmented - start)
+        self._stopwatch.add("segment", time.perf_counter() - start)
+        return mask
+
+    def _take_mask(self, work: Work, loaded: Loaded, mask: NDArray[np.float32]) -> None:
+        """Steady the mask, or copy it: the network's own array is the next frame's."""
+        start = time.perf_counter()
         refiner = self._refiner_for(mask.shape[1], mask.shape[0])
-        luminance = refiner.luminance(self._view.half)
+        self._luminance = refiner.luminance(self._view.half)
         if self._settings.temporal:
+            frame = work.frame
             scene, network, captured_at = self._remembered
             if (scene, network) != (frame.scene, loaded) or frame.captured_at - captured_at > self._forget_seconds:
                 self._memory = None
-            mask, self._memory = steady(mask, luminance, self._memory)
+            work.mask, self._memory = steady(mask, self._luminance, self._memory)
             self._remembered = (frame.scene, loaded, frame.captured_at)
-        alpha = refiner(mask, luminance)
-        self._stopwatch.add("refine", time.perf_counter() - segmented)
-        return alpha
+        else:
+            work.mask = mask.copy()
+        work.steadied = time.perf_counter() - start
 
-    def _compose(self, picture: Picture) -> None:
+    def _lay_over(self, work: Work, mask: NDArray[np.float32], picture: Picture) -> None:
         start = time.perf_counter()
+        self._view.lay(self._refiner_for(mask.shape[1], mask.shape[0])(mask, self._luminance))
+        refined = time.perf_counter()
+        self._stopwatch.add("refine", work.steadied + refined - start)
         self._fill(picture.i420)
         self._compositor.compose(self._view, picture.i420)
         if self._settings.effect == "alpha":
             picture.bgra = self._next_cutout()
             self._compositor.cut_out(self._view, picture.bgra)
-        self._stopwatch.add("compose", time.perf_counter() - start)
+        self._stopwatch.add("compose", time.perf_counter() - refined)
 
     def _cover(self, picture: Picture) -> None:
         """Publish the effect over the whole frame."""

@@ -44,10 +44,11 @@ def steady(
         memory: what the last call returned, None at the start or after a cut.
 
     Returns:
-        The mask to use, float32 (h, w) in [0, 1], and the memory for the next call.
+        The mask to use, float32 (h, w) in [0, 1], a new array, and the memory for the next call.
     """
     if memory is None or memory.alpha.shape != alpha.shape:
-        return alpha, Memory(alpha.copy(), luminance.copy())
+        memory = Memory(alpha.copy(), luminance.copy())
+        return memory.alpha, memory
     change = cv2.blur(cv2.absdiff(luminance, memory.luminance), (5, 5)).astype(np.float32)
     motion = np.clip((change - STILL) * (1 / (MOVING - STILL)), 0, 1)
     difference = alpha - memory.alpha
