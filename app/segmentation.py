@@ -82,13 +82,15 @@ def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
         BackendError: none works.
         ModelError: there is no such network, or its files are refused.
     """
-    troubles = []
+    troubles: dict[tuple[str, str], str] = {}
     for candidate in selection.ways(settings, realtime=realtime):
         try:
             return load(candidate)
         except BackendError as error:
-            troubles.append(f"{candidate.title}: {error}")
-    raise BackendError("; ".join(troubles) or "there is no such way; `greenroom devices` lists those there are.")
+            troubles.setdefault((candidate.backend, candidate.device), f"{candidate}: {error}")
+    raise BackendError(
+        "; ".join(troubles.values()) or "there is no such way; `greenroom devices` lists those there are."
+    )
 
 
 class Loader:
@@ -241,12 +243,13 @@ class Loader:
         """Load what is known to be best. Where that is no CPU, which may take its time, a CPU comes first."""
         self._on_battery = on_battery()
         anything = selection.unpinned(self._settings)
-        ways = self._ways(self._settings, self._outcomes) + self._ways(anything, None)
+        wanted = self._ways(self._settings, self._outcomes)
+        ways = wanted + self._ways(anything, None)
         on_cpu = [way for way in self._ways(anything, None) if way.device == "CPU"]
         if self._running is None and ways and ways[0].device != "CPU":
             self._load_first(on_cpu)
         returns = self._running is not None and self._running.device == "CPU"  # `retire` will bring it back
-        self._load_first(ways)
+        self._load_first(ways, "" if wanted else "what the settings hold fast is not here")
         if not returns:
             self._prepare_standby(on_cpu)
 
@@ -269,19 +272,20 @@ class Loader:
         self.problem = Problem("segmenter", message, cure)
         self._retry_at = time.monotonic() + self._retry
 
-    def _load_first(self, ranked: list[Candidate]) -> None:
+    def _load_first(self, ranked: list[Candidate], lacking: str = "") -> None:
         """Load the first candidate that works, unless it runs already, and offer it; say what is wrong with others."""
-        troubles: dict[str, None] = {}
+        troubles = {("", ""): lacking} if lacking else {}  # one for each device is enough
         for candidate in ranked:
             why = self._failed.get(candidate) or self._failed.get((candidate.backend, candidate.device))
             if why is None and candidate != self._running:
                 why = self._try(candidate)
             if why is not None:
-                troubles[why] = None
+                troubles.setdefault((candidate.backend, candidate.device), why)
                 continue
-            self.problem = Problem("segmenter", "; ".join(troubles), "Another is used.") if troubles else None
+            said = "; ".join(troubles.values()).rstrip(".")
+            self.problem = Problem("segmenter", f"{said[0].upper()}{said[1:]}.", "Another is used.") if said else None
             return
-        reasons = "; ".join(troubles) or "there is no candidate"
+        reasons = "; ".join(troubles.values()).rstrip(".") or "there is no candidate"
         self._trouble(f"No network runs here: {reasons}.", f"Try another backend ({', '.join(BACKENDS)}).")
 
     def _try(self, candidate: Candidate) -> str | None:

@@ -4,6 +4,7 @@ The contract, for whoever writes the next backend (a module of this package, nam
 
 - `probe() -> Availability` says which devices there are, or why none and what would cure it. It may crash or hang with
   a bad driver: call it through `backends.child.probe`, which runs it in a child process with a time limit.
+- `knows(device)` says whether a device of this name could be this backend's, on some machine.
 - `load(path, device, threads) -> Session` loads a network file on one of those devices. `threads` 0 lets the runtime
   choose. It raises `BackendError` with the cure when it cannot.
 - A `Session` owns two arrays, `input` and `output`, that stay the same for its life. Fill `input`, call `run`, read
@@ -91,6 +92,8 @@ class Backend(Protocol):
     FORMAT: str
 
     def probe(self) -> Availability: ...
+
+    def knows(self, device: str) -> bool: ...
 
     def load(self, path: Path, device: str, threads: int) -> Session: ...
 

@@ -32,6 +32,11 @@ def probe() -> Availability:
         return Availability(problem=str(error))
 
 
+def knows(device: str) -> bool:
+    """XNNPACK is the CPU's."""
+    return device == "CPU"
+
+
 class LiteRtSession:
     """A network in LiteRT. Its arrays are copied in and out: the interpreter lends its own only between two runs."""
 

@@ -181,6 +181,11 @@ def _device(id: str, provider: Provider) -> Device:
     return Device(id, cpu_name() if id == "CPU" else provider.title, provider.kind, precisions=provider.precisions)
 
 
+def knows(device: str) -> bool:
+    """One of `PROVIDERS`."""
+    return device in PROVIDERS
+
+
 class OnnxRuntimeSession:
     """A network in ONNX Runtime."""
 

@@ -103,11 +103,20 @@ def _has_intel(folder: str, name: str) -> bool:
     return any(vendor.read_text(encoding="ascii").strip() == INTEL for vendor in vendors)
 
 
+def knows(device: str) -> bool:
+    """A plugin's name, with a number ("GPU.1") or a list ("HETERO:GPU,CPU") where it takes one."""
+    return device.split(".")[0].split(":")[0] in ("CPU", "GPU", "NPU", "AUTO", "HETERO")
+
+
 class OpenVinoSession:
     """A network in OpenVINO, compiled for the lowest latency of one frame at a time."""
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
         core = _core()
+        if device.split(":")[0] not in (*core.available_devices, "GPU", "AUTO", "HETERO"):
+            raise BackendError(
+                f"there is no {device} here, only: {', '.join([*core.available_devices, *_missing(set())])}"
+            )
         try:
             import openvino
 

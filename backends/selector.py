@@ -37,14 +37,15 @@ def preliminary(networks: Sequence[Network], pin: Pin, *, quickest: bool = True)
         pin: what the user holds fast.
         quickest: the cheapest tier first, else the best.
     """
+    device = "CPU" if pin.device == "auto" else pin.device
     threads = pin.threads or min(4, max(1, cores() // 2))
     tiers = [*ORDER[::-1]] if quickest else [*ORDER]
     ranked = sorted(networks, key=lambda n: tiers.index(n.tier) if n.tier in tiers else len(tiers))
     ways = [
-        Candidate(name, "CPU" if pin.device == "auto" else pin.device, threads, network.model, network.precision)
+        Candidate(name, device, threads, network.model, network.precision)
         for network in ranked
         for name in BACKENDS
-        if network.format == get_backend(name).FORMAT and pin.precision in (network.precision, "auto")
+        if network.format == get_backend(name).FORMAT and get_backend(name).knows(device)
     ]
     # What every CPU runs the same, before what may be slow or wrong on this one.
     return sorted((way for way in ways if pin.allows(way)), key=lambda way: way.precision != "fp32")

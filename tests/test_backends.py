@@ -54,6 +54,18 @@ def test_an_unknown_device_is_an_error(name: str, files: dict[str, Path]) -> Non
         backend.load(files[backend.FORMAT], "TOASTER", 1)
 
 
+def test_each_backend_knows_its_own_devices() -> None:
+    owners = {
+        "CPU": ["onnxruntime", "openvino", "litert"],
+        "CUDA": ["onnxruntime"],
+        "GPU.1": ["openvino"],
+        "HETERO:GPU,CPU": ["openvino"],
+        "TOASTER": [],
+    }
+    for device, names in owners.items():
+        assert [name for name in BACKENDS if get_backend(name).knows(device)] == names
+
+
 def test_unknown_backends_are_refused_with_the_names_there_are() -> None:
     with pytest.raises(BackendError, match="onnxruntime, openvino, litert"):
         get_backend("toaster")

@@ -156,6 +156,13 @@ def test_a_pinned_backend_is_used_and_replaced_when_it_does_not_work(machine: Ma
     until(lambda: loader.problem is None)
 
 
+def test_what_cannot_be_is_told_and_something_else_runs(machine: Machine, loader: Loader) -> None:
+    loader.wanted(Settings().replace(backend="litert", device="CUDA"))
+    assert take(loader).candidate == CPU
+    until(lambda: loader.problem)
+    assert "What the settings hold fast is not here" in str(loader.problem)
+
+
 def test_while_a_gpu_loads_the_cpu_gives_masks_and_stands_by_afterwards(machine: Machine, loader: Loader) -> None:
     machine.known, machine.endless = [GPU, CPU, LITERT], True
     machine.slow[str(GPU)] = threading.Event()
