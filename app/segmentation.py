@@ -217,6 +217,7 @@ class Loader:
         self._failed.clear()
         self._outcomes = None
         self._retry, self._unmeasured = FIRST_RETRY, False
+        self._retry_at = time.monotonic() + self._retry
         self._load_best()
         self._unmeasured = self._realtime and not selection.pin(settings).exact
 
@@ -237,6 +238,7 @@ class Loader:
     def _try_again(self) -> None:
         self._failed.clear()
         self._retry = min(2 * self._retry, LAST_RETRY)
+        self._retry_at = time.monotonic() + self._retry
         self._load_best()
 
     def _load_best(self) -> None:

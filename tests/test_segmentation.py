@@ -36,7 +36,7 @@ class Machine:
         self.broken: dict[str, str] = {}
         self.slow: dict[str, threading.Event] = {}
         self.loaded: list[Loaded] = []
-        self.measurements = 0
+        self.measurements = self.looks = 0
         self.endless = False
 
     def load(self, candidate: Candidate) -> Loaded:
@@ -50,6 +50,10 @@ class Machine:
 
     def names(self) -> list[str]:
         return [str(one.candidate) for one in self.loaded]
+
+    def remembered(self, _: object, pin: Pin) -> list[Outcome]:
+        self.looks += 1
+        return outcomes(self.known, pin)
 
     def measured(self, _: object, pin: Pin, cancelled: Callable[[], bool]) -> list[Outcome]:
         self.measurements += 1
@@ -69,7 +73,7 @@ def outcomes(ways: list[Candidate], pin: Pin) -> list[Outcome]:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     monkeypatch.setattr(module, "load", made.load)
-    monkeypatch.setattr(selector, "remembered", lambda _, pin: outcomes(made.known, pin))
+    monkeypatch.setattr(selector, "remembered", made.remembered)
     monkeypatch.setattr(selector, "preliminary", lambda _, pin, quickest: [c for c in (CPU, LITERT) if pin.allows(c)])
     monkeypatch.setattr(selector, "measured", made.measured)
     return made
@@ -161,6 +165,10 @@ def test_what_cannot_be_is_told_and_something_else_runs(machine: Machine, loader
     assert take(loader).candidate == CPU
     until(lambda: loader.problem)
     assert "What the settings hold fast is not here" in str(loader.problem)
+    time.sleep(0.2)
+    looks = machine.looks
+    time.sleep(0.3)
+    assert machine.looks == looks, "it waits for its time instead of trying again and again"
 
 
 def test_while_a_gpu_loads_the_cpu_gives_masks_and_stands_by_afterwards(machine: Machine, loader: Loader) -> None:
