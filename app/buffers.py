@@ -9,7 +9,7 @@ import numpy as np
 from app.frame import Image
 
 KEEP = 6
-"""Buffers kept for reuse: one in each stage's hands, one in each slot, one in the preview."""
+"""Buffers kept for reuse: one in each stage's hands, one in each slot, one in the preview, and one to spare."""
 
 
 class Buffers:

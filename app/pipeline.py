@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
-import numpy as np
 
 from app.buffers import Buffers
 from app.capture.factory import supervise
@@ -367,14 +366,15 @@ class Pipeline:
         self._times.append(now)
         self._published += taken
         self._show(instead.i420 if hidden else picture.i420)
-        self._pictures.give(picture.i420)
+        if hidden:
+            self._pictures.give(picture.i420)
 
     def _show(self, i420: Image) -> None:
+        """Keep a picture for the preview; the one it replaces may be used again. Cards, shared by all, are not."""
         with self._preview_lock:
-            if self._preview is None or self._preview.shape != i420.shape:
-                self._preview = i420.copy()
-            else:
-                np.copyto(self._preview, i420)
+            old, self._preview = self._preview, i420
+        if old is not None and old.flags.writeable:
+            self._pictures.give(old)
 
 
 def _supervise(settings: Settings, *, loop: bool, realtime: bool) -> SupervisedSource:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.compose.planes import BLACK, double, planes
+from app.compose.scratch import Scratch
 from app.compose.surroundings import average
 from app.compose.view import View
 from app.frame import Image
@@ -54,6 +55,7 @@ class Compositor:
         half = (height // 2, width // 2)
         self._low, self._high = np.empty(half, np.uint8), np.empty(half, np.uint8)
         self._inside, self._band = np.empty(half, np.bool_), np.empty(half, np.bool_)
+        self._scratch = Scratch()
         self._person = np.empty((0, 0), np.uint8)
         self._alpha = np.empty((0, 0), np.uint8)
 
@@ -92,7 +94,7 @@ class Compositor:
             return
         self._copy_inside(view.frame, out)
         if len(band):
-            _blend_band(view, band, out, keep_colour=keep_colour)
+            _blend_band(view, band, out, self._scratch, keep_colour=keep_colour)
 
     def _find(self, alpha: Image) -> NDArray[np.intp]:
         """Note which quads are all person; return the flat indices of those that are neither that nor all room.
@@ -134,50 +136,55 @@ def _alpha_of(view: View) -> Image:
     return view.alpha
 
 
-def _blend_band(view: View, band: NDArray[np.intp], out: Image, *, keep_colour: bool) -> None:
+def _blend_band(view: View, band: NDArray[np.intp], out: Image, scratch: Scratch, *, keep_colour: bool) -> None:
     """Blend the quads `band` in place; `keep_colour` writes F itself instead of blending it."""
     alpha = _alpha_of(view)
     rows, columns = np.divmod(band.astype(np.int32), np.int32(alpha.shape[1]))
-    places = _places(band, rows, columns, alpha.shape[1], alpha.size)
+    places = _places(band, rows, columns, alpha.shape, scratch)
     x, y = columns.astype(np.float32), rows.astype(np.float32)
     share = _alpha_between(alpha, x, y)
     person, room = _surroundings(view, x, y)
-    camera, background = (i420.reshape(-1).take(places).astype(np.float32) for i420 in (view.frame, out))
-    groups = (
-        (camera[:4], background[:4], share, person[0], room[0]),
-        # OpenCV's I420 takes a chroma sample from the upper left pixel of its four.
-        (camera[4:], background[4:], share[0], person[1:], room[1:]),
-    )
-    for group in groups:
-        _mix(*group, keep_colour=keep_colour)
+    camera, background = (scratch.array(name, places.shape, np.float32) for name in ("camera", "background"))
+    np.copyto(camera, view.frame.reshape(-1).take(places))
+    np.copyto(background, out.reshape(-1).take(places))
+    product = scratch.array("product", share.shape, np.float32)
+    _mix(camera[:4], background[:4], share, person[0], room[0], product, keep_colour=keep_colour)
+    # OpenCV's I420 takes a chroma sample from the upper left pixel of its four.
+    _mix(camera[4:], background[4:], share[0], person[1:], room[1:], product[:2], keep_colour=keep_colour)
     np.clip(camera, 0, 255, out=camera)
     out.reshape(-1)[places] = np.rint(camera, out=camera)
 
 
-def _mix(camera: Floats, background: Floats, a: Floats, person: Floats, room: Floats, *, keep_colour: bool) -> None:
-    """The module's formula, in place of `camera`; shapes broadcast to that of `camera`."""
-    rest = 1 - a
-    camera -= a * person
-    camera -= rest * room
+def _mix(
+    camera: Floats, background: Floats, a: Floats, person: Floats, room: Floats, product: Floats, *, keep_colour: bool
+) -> None:
+    """The module's formula, in place of `camera`; shapes broadcast to that of `camera` and of `product`, scratch."""
+    camera -= np.multiply(a, person, out=product)
+    camera -= np.multiply(1 - a, room, out=product)
     camera *= a
     camera += person
     if not keep_colour:
         camera *= a
-        background *= rest
+        background *= 1 - a
         camera += background
 
 
 def _places(
-    band: NDArray[np.intp], rows: NDArray[np.int32], columns: NDArray[np.int32], width: int, size: int
+    band: NDArray[np.intp],
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    shape: tuple[int, ...],
+    scratch: Scratch,
 ) -> NDArray[np.intp]:
-    """Flat indices into an I420 picture of the quads' samples, (6, n); `width` and `size` are the half size's."""
-    places = np.empty((6, len(band)), np.intp)
+    """Flat indices into an I420 picture of the quads' samples, (6, n); `shape` is the half size's."""
+    height, width = shape
+    places: NDArray[np.intp] = scratch.array("places", (6, len(band)), np.intp)
     np.multiply(rows, 4 * width, out=places[0])
     places[0] += 2 * columns
     np.add(places[0], 1, out=places[1])
     np.add(places[:2], 2 * width, out=places[2:4])
-    np.add(band, 4 * size, out=places[4])
-    np.add(band, 5 * size, out=places[5])
+    np.add(band, 4 * width * height, out=places[4])
+    np.add(band, 5 * width * height, out=places[5])
     return places
 
 
