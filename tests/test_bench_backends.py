@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app import selection
 from app.bench import backends as bench
 from backends import Availability, Device, selector
+from models.manifest import get_model
 
 
 @pytest.fixture
@@ -19,6 +21,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         "litert": Availability(problem="LiteRT cannot be imported. Reinstall Greenroom."),
     }
     monkeypatch.setattr(selector, "probe_all", lambda: found)
+    monkeypatch.setattr(selection, "models", lambda _: [get_model("lite")])
     monkeypatch.setattr(bench, "cores", lambda: 1)
     monkeypatch.setattr(bench, "PICTURES", 2)
     return bench.measure(10)

@@ -32,6 +32,7 @@ from models.manifest import get_model
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 LITE = get_model("lite")
+CHOSEN = BASE.replace(model="lite")
 
 
 class FakeRuntime:
@@ -167,7 +168,7 @@ def sink() -> Timed:
 
 @pytest.fixture
 def pipeline(runtime: FakeRuntime, sink: Timed) -> Iterator[Pipeline]:
-    made = Pipeline(BASE, supervise=lambda s: SupervisedSource(Camera), open_sink=lambda *_: sink)
+    made = Pipeline(CHOSEN, supervise=lambda s: SupervisedSource(Camera), open_sink=lambda *_: sink)
     yield made
     runtime.going.set()
     made.stop()
@@ -245,7 +246,7 @@ def test_a_gpu_that_is_lost_while_another_loads_leaves_the_picture_running(
     pipeline.start()
     until(lambda: runs_on(pipeline, "CUDA") and pipeline._loader._standby)
     runtime.load_seconds = 1.5
-    pipeline.configure(BASE.replace(device="CUDA", threads=2))
+    pipeline.configure(CHOSEN.replace(device="CUDA", threads=2))
     time.sleep(0.2)
     runtime.run_error = "CUDA error 719"
     until(lambda: runs_on(pipeline, "CPU"))
