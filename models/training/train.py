@@ -30,6 +30,8 @@ CHECKPOINT = "checkpoint.pt"
 KEPT = Path(__file__).parent / "kept"
 """Trained networks in half precision, batch norms and all, from which a later training can start."""
 CHECKPOINT_SECONDS = 120.0
+LONGEST_STEP = 10.0
+"""Seconds that a step may count for: a machine that slept, or a process that was stopped, did not train meanwhile."""
 HELD_OUT_PICTURES = 192
 TWINS = 4
 """One picture in so many is seen again as the next frame would be, where steadiness is a term of the loss."""
@@ -179,7 +181,7 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
             picture, alpha = next(batches)
             waited = time.monotonic() - began
             losses.append(trainer.learn(forward, picture, alpha))
-            took = time.monotonic() - began
+            took = min(time.monotonic() - began, LONGEST_STEP)
             trainer.seconds += took
             since_save += took
             log.count(config.batch, took, waited)
