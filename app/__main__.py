@@ -68,7 +68,7 @@ def devices(arguments: argparse.Namespace) -> int:
     from app import reports
 
     settings, _ = _settings(arguments)
-    return _report(reports.devices(settings), reports.devices_text, arguments)
+    return _report(reports.devices(settings, again=arguments.again), reports.devices_text, arguments)
 
 
 def models(arguments: argparse.Namespace) -> int:
@@ -188,6 +188,7 @@ def _add_device_flags(parser: argparse.ArgumentParser) -> None:
     known = {name: option for name, option, _ in Settings().items()}
     for name in NETWORK_SETTINGS:
         _add_setting(parser, name, known[name], getattr(Settings, name))
+    parser.add_argument("--again", action="store_true", help="Measure also what was measured before.")
     parser.add_argument("--defaults", action="store_true", help="Ignore the saved settings.")
 
 

@@ -14,15 +14,17 @@ from backends.choice import Verdict
 from models.manifest import ModelError, manifest
 
 
-def devices(settings: Settings) -> dict[str, Any]:
+def devices(settings: Settings, *, again: bool = False) -> dict[str, Any]:
     """Cameras, virtual cameras, backends with their devices, and why which of them runs the network.
 
-    What was not measured on this machine yet is measured now.
+    What was not measured on this machine yet is measured now; with `again` everything.
     """
     found = selector.probe_all()
     budget = selection.budget(settings)
     try:
-        outcomes = selector.measured(selection.networks(settings, verify=True), selection.pin(settings), found=found)
+        outcomes = selector.measured(
+            selection.networks(settings, verify=True), selection.pin(settings), found=found, again=again
+        )
         verdicts, problem = selection.verdicts(settings, outcomes), ""
     except ModelError as error:
         verdicts, problem = [], str(error)

@@ -22,7 +22,7 @@ class Outcome:
 
     Attributes:
         candidate: the way.
-        ms, p95: median and 95th percentile of a run.
+        ms, p95: a run's median in the quietest moment, and the 95th percentile.
         cpu_ms: CPU time of a run, all threads.
         load_ms: from the file to the first result, in a fresh process.
         memory: MiB that the process grew by, runtime included.
@@ -94,13 +94,18 @@ def rank(outcomes: Iterable[Outcome], budget: Budget, tiers: Mapping[str, str]) 
         tiers: each network's tier.
     """
 
-    def key(outcome: Outcome) -> tuple[bool, bool, int, float]:
+    def key(outcome: Outcome) -> tuple[bool, bool, int, bool, float]:
         lacks = bool(budget.lacks(outcome))
-        tier = _place(tiers.get(outcome.candidate.model, ""))
-        return bool(outcome.problem), lacks, 0 if lacks else tier, _cost(outcome, budget)
+        tier = 0 if lacks else _place(tiers.get(outcome.candidate.model, ""))
+        return bool(outcome.problem), lacks, tier, _coarse(outcome, budget), _cost(outcome, budget)
 
     ranked = sorted(outcomes, key=key)
     return [Verdict(o, not budget.lacks(o), _why(o, ranked[0], budget, tiers)) for o in ranked]
+
+
+def _coarse(outcome: Outcome, budget: Budget) -> bool:
+    """Whether it is for a file, where time is no reason to round a network."""
+    return budget.fps == 0 and outcome.candidate.precision != "fp32"
 
 
 def _cost(outcome: Outcome, budget: Budget) -> float:
@@ -124,6 +129,6 @@ def _why(outcome: Outcome, best: Outcome, budget: Budget, tiers: Mapping[str, st
     if mine > its:
         return f"not chosen: {best.candidate.model} is affordable and cuts out better"
     if budget.fps == 0:
-        return "not chosen: slower"
+        return "not chosen: rounded" if _coarse(outcome, budget) else "not chosen: slower"
     dearer = outcome.cpu_ms >= best.cpu_ms
     return f"not chosen: {'takes more CPU time' if dearer else 'slower'} than the chosen"

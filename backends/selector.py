@@ -56,6 +56,7 @@ def measured(
     pin: Pin,
     *,
     found: Mapping[str, Availability] | None = None,
+    again: bool = False,
     cancelled: Callable[[], bool] = child.never,
 ) -> list[Outcome]:
     """Measure all candidates, one after the other, each in a child process; what is known is not measured again.
@@ -67,6 +68,7 @@ def measured(
         networks: the files there are.
         pin: what the user holds fast.
         found: what `probe_all` found, when that is known already.
+        again: measure also what is known.
         cancelled: looked at now and then; True ends the measurement, and what it has so far is kept.
 
     Raises:
@@ -78,7 +80,7 @@ def measured(
     for candidate in candidates(found, networks, pin, cores()):
         path = files[candidate.model, get_backend(candidate.backend).FORMAT, candidate.precision]
         depends = {"runtime": _runtime(found[candidate.backend], candidate.device), "file": _stamp(path)}
-        outcome = _recall(kept, candidate, depends)
+        outcome = None if again else _recall(kept, candidate, depends)
         if outcome is None:
             outcome = _measure(candidate, path, cancelled)
             kept = [e for e in kept if _candidate(e) != candidate] + [asdict(outcome) | depends]

@@ -90,11 +90,13 @@ def test_the_shipped_networks_are_all_in_the_table() -> None:
 
 
 HD_CPU, HD_CPU_2 = Candidate("onnxruntime", "CPU", 1, "hd"), Candidate("onnxruntime", "CPU", 2, "hd")
+HD_INT8 = Candidate("openvino", "CPU", 1, "hd", "int8")
 HD_CUDA, LITE_CPU = Candidate("onnxruntime", "CUDA", 1, "hd", "fp16"), Candidate("litert", "CPU", 1, "lite")
 MEASURED = [
     Outcome(LITE_CPU, ms=2.5, cpu_ms=2.5),
     Outcome(HD_CPU, ms=26.0, cpu_ms=26.0),
     Outcome(HD_CPU_2, ms=14.0, cpu_ms=31.0),
+    Outcome(HD_INT8, ms=13.0, cpu_ms=60.0),
 ]
 TIER_OF = {"hd": "hd", "lite": "lite"}
 
@@ -107,7 +109,7 @@ TIER_OF = {"hd": "hd", "lite": "lite"}
         (Budget(15, 30, 2), HD_CPU, {HD_CPU_2: "more CPU time than the chosen"}),
         (Budget(30, 100, 16), HD_CPU_2, {}),
         (Budget(120, 100, 2), LITE_CPU, {HD_CPU_2: "too slow"}),
-        (Budget(0), HD_CPU_2, {HD_CPU: "slower", LITE_CPU: "cuts out better"}),
+        (Budget(0), HD_CPU_2, {HD_CPU: "slower", LITE_CPU: "cuts out better", HD_INT8: "rounded"}),
     ],
 )
 def test_the_best_masks_that_the_budget_affords_at_the_least_cost(
@@ -179,6 +181,7 @@ def test_what_was_measured_is_remembered_and_what_crashes_too(
     assert len(log) == len(outcomes) == 4
     assert [o.problem for o in outcomes if o.candidate.device == "NPU"] == ["it crashed (exit status -11)"]
     assert selector.measured(lite, Pin()) == outcomes and len(log) == 4, "nothing is measured twice"
+    assert selector.measured(lite, Pin(), again=True) == outcomes and len(log) == 8, "unless that is wanted"
     assert selector.remembered(lite, Pin()) == [o for o in outcomes if not o.problem], "without probing"
     assert [o.candidate.backend for o in selector.remembered(lite, Pin(backend="litert"))] == ["litert"]
 
