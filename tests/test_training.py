@@ -258,6 +258,17 @@ def test_the_loss_falls_towards_the_truth() -> None:
     assert right < shifted < float(total(-logits, coarse, truth, Loss()))
 
 
+def test_the_hardest_pixels_weigh_most_where_an_area_is_wrong() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.losses import hardest
+
+    truth, unsure, wrong = (torch.zeros(1, 1, 36, 64) for _ in range(3))
+    unsure -= 3  # a little wrong everywhere
+    wrong -= 8
+    wrong[..., 10:15, 10:18] = 5  # right everywhere but in a gap
+    assert hardest(wrong, truth) > 5 * hardest(unsure, truth)
+
+
 def test_the_kept_network_is_the_shipped_one_and_a_training_can_start_from_it(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from dataclasses import replace

@@ -51,6 +51,10 @@ def _loss(**fields: float) -> Change:
     return lambda config: dataclasses.replace(config, loss=dataclasses.replace(config.loss, **fields))
 
 
+def _chances(**fields: float) -> Change:
+    return lambda config: dataclasses.replace(config, chances=dataclasses.replace(config.chances, **fields))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: what is studied, the choice, and what it changes in the configuration."""
@@ -62,7 +66,7 @@ class Row:
     @property
     def name(self) -> str:
         """The run's: letters, digits and dashes."""
-        return "ablation-" + "-".join(f"{self.study} {self.choice}".lower().replace("×", "x").split())
+        return "ablation-" + "-".join(f"{self.study} {self.choice}".lower().replace(",", "").replace("×", "x").split())
 
 
 ROWS = (
@@ -78,7 +82,9 @@ ROWS = (
     Row("Loss", "without edge weight", _loss(edge=0.0)),
     Row("Loss", "without gradient", _loss(gradient=0.0)),
     Row("Loss", "without coarse mask", _loss(coarse=0.0)),
+    Row("Loss", "with hardest pixels", _loss(hardest=0.25)),
     Row("Loss", "with steadiness", _loss(steady=1.0)),
+    Row("Pictures", "no cloth, no chairs", _chances(cloth=0.0, chair=0.0)),
     Row("Input", "with last mask", _shape(previous=True)),
 )
 """The rows. The base is depthwise, of the MLP decoder, thinned to `lite`'s widths, at 256×144, with the whole loss."""

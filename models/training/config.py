@@ -24,6 +24,7 @@ class Loss:
     gradient: float = 0.5
     coarse: float = 0.3
     steady: float = 0.0
+    hardest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
