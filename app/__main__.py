@@ -92,7 +92,10 @@ def bench(arguments: argparse.Namespace) -> int:
     from app import bench
 
     with _output(arguments.output) as output:  # opened before minutes are spent
-        results = bench.measure(arguments.what, frames=arguments.frames, minutes=arguments.minutes)
+        peer_model = Path(arguments.peer_model) if arguments.peer_model else None
+        results = bench.measure(
+            arguments.what, frames=arguments.frames, minutes=arguments.minutes, peer_model=peer_model
+        )
         output.write(json.dumps(results, indent=2) + "\n")
     return _report(results, bench.text, arguments)
 
@@ -204,10 +207,17 @@ def _add_matte_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench_flags(parser: argparse.ArgumentParser) -> None:
-    parts = ("all", "compose", "backends", "pipeline", "start", "memory")
-    parser.add_argument("what", nargs="?", default="all", choices=parts, help="What to measure (all: without memory).")
+    parts = ("all", "compose", "backends", "pipeline", "start", "ladder", "peer", "memory")
+    what = "What to measure (all: without the last three, which take minutes)."
+    parser.add_argument("what", nargs="?", default="all", choices=parts, help=what)
     parser.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
     parser.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
+    parser.add_argument(
+        "--peer-model",
+        default="",
+        metavar="FILE",
+        help="MediaPipe's selfie segmenter, .onnx or .tflite, for the loop that `peer` compares with.",
+    )
     parser.add_argument("--output", default="", help="Also write the results to this JSON file.")
 
 
