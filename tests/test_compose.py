@@ -19,7 +19,7 @@ from app.compose.effects import build_effect, lay_out
 from app.compose.planes import double, fit_frame, from_bgr, new_i420, planes, to_bgr, yuv_of
 from app.compose.view import View
 from app.frame import Image
-from app.problems import EffectError
+from app.problems import EffectError, SourceError
 from app.settings import Settings
 
 GREEN = "#00b140"
@@ -219,6 +219,36 @@ def test_a_video_background_moves_and_loops() -> None:
         seen.add(out.tobytes())
         time.sleep(0.02)
     assert len(seen) >= 4
+
+
+def test_a_video_background_never_keeps_a_frame_waiting_and_tells_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder that takes its time leaves the last picture standing; one that fails is heard of."""
+    import threading
+    import time
+
+    from app.compose.effects import Video
+    from assets import asset
+
+    effect = Video(asset("clips/sample.mp4"), 320, 180, "fill")
+    out, view = new_i420(320, 180), view_of(new_i420(320, 180), None)
+    go = threading.Event()
+
+    def broken() -> Image:
+        go.wait(10)
+        raise SourceError("The disk was pulled out.", "Put it in again.")
+
+    monkeypatch.setattr(effect._source, "read", broken)
+    seen = set()
+    for _ in range(5):
+        time.sleep(0.04)
+        effect.fill(view, out)
+        seen.add(out.tobytes())
+    assert 1 <= len(seen) <= 2, "what was decoded before, and then nothing new"
+    go.set()
+    with pytest.raises(SourceError, match="pulled out"):
+        for _ in range(100):
+            effect.fill(view, out)
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (640, 360), (1280, 720), (720, 1280)])

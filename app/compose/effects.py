@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Still:
 
 
 class Video:
-    """Fills with a video that loops at its own pace.
+    """Fills with a video that loops at its own pace; a thread decodes the next picture meanwhile.
 
     Args:
         path: the video file.
@@ -60,24 +61,40 @@ class Video:
         self._source = VideoFileSource(path, loop=True)
         self._layout = (width, height, fit)
         self._period = 1 / (self._source.fps or 30)
-        self._i420 = lay_out(self._source.read(), *self._layout)
+        self._i420, self._spare = new_i420(width, height), new_i420(width, height)
+        self._i420 = lay_out(self._source.read(), *self._layout, out=self._i420)
+        self._decoding = ThreadPoolExecutor(1, "background")  # its thread ends when the effect is forgotten
+        self._next = self._decoding.submit(self._decode, self._spare, 1)
         self._due = time.monotonic() + self._period
 
     def fill(self, view: View, out: Image) -> None:
         now = time.monotonic()
-        if now >= self._due:
+        if now >= self._due and self._next.done():
+            self._spare, self._i420 = self._i420, self._next.result()
             # A few late pictures are skipped so that the video keeps its pace; after a pause it goes on from there.
-            for _ in range(min(3, 1 + int((now - self._due) / self._period))):
-                picture = self._source.read()
-            self._i420 = lay_out(picture, *self._layout)
-            self._due = max(self._due + self._period, now)
+            late = min(2, int((now - self._due) / self._period))
+            self._next = self._decoding.submit(self._decode, self._spare, 1 + late)
+            self._due = max(self._due + self._period * (1 + late), now)
         np.copyto(out, self._i420)
 
+    def _decode(self, out: Image, pictures: int) -> Image:
+        for _ in range(pictures):
+            picture = self._source.read()
+        return lay_out(picture, *self._layout, out=out)
 
-def lay_out(image: Image, width: int, height: int, fit: str) -> Image:
-    """Lay a BGR picture of any size out as an I420 background: cropped to fill, inside black bars, or in tiles."""
+
+def lay_out(image: Image, width: int, height: int, fit: str, out: Image | None = None) -> Image:
+    """Lay a BGR picture of any size out as an I420 background: cropped to fill, inside black bars, or in tiles.
+
+    Args:
+        image: uint8 BGR (h, w, 3).
+        width, height, fit: how.
+        out: uint8 I420 to write into and return; a new array without it.
+    """
+    if image.shape[:2] == (height, width):
+        return from_bgr(image, out)
     if fit == "fill":
-        return from_bgr(fit_frame(image, width, height))
+        return from_bgr(fit_frame(image, width, height), out)
     canvas = np.zeros((height, width, 3), np.uint8)
     if fit == "tile":
         for y, x in itertools.product(range(0, height, image.shape[0]), range(0, width, image.shape[1])):
@@ -89,7 +106,7 @@ def lay_out(image: Image, width: int, height: int, fit: str) -> Image:
         x, y = (width - inner[0]) // 2, (height - inner[1]) // 2
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[y : y + inner[1], x : x + inner[0]] = cv2.resize(image, inner, interpolation=method)
-    return from_bgr(canvas)
+    return from_bgr(canvas, out)
 
 
 def _image(settings: Settings) -> Effect:
