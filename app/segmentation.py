@@ -17,7 +17,7 @@ from backends import BACKENDS, BackendError, Session, get_backend, selector
 from backends.child import Cancelled
 from backends.choice import Outcome
 from backends.request import Request, within
-from backends.tiers import Candidate
+from backends.tiers import Candidate, place
 from models.manifest import ModelError
 from models.segmenter import Segmenter
 
@@ -222,18 +222,24 @@ class Loader:
         self._unmeasured = self._realtime and not selection.pin(settings).exact
 
     def _measure(self) -> None:
-        """Measure, once a machine, and load what really is the best; an order that comes meanwhile goes first."""
+        """Measure, once a machine, and load what really is the best; an order that comes meanwhile goes first.
+
+        The best tier comes first, and runs as soon as it is known to be affordable.
+        """
         settings, self._unmeasured = self._settings, False
-        try:
-            self._outcomes = selector.measured(
-                selection.networks(settings, verify=True),
-                selection.pin(settings),
-                cancelled=lambda: not self._orders.empty(),
-            )
-        except Cancelled:
-            self._unmeasured = True
-            return
-        self._load_best()
+        files, pin = selection.networks(settings, verify=True), selection.pin(settings)
+        found, outcomes = selector.probe_all(), list[Outcome]()
+        tiers = list(dict.fromkeys(network.tier for network in sorted(files, key=lambda n: place(n.tier))))
+        for tier in tiers:
+            mine = [network for network in files if network.tier == tier]
+            try:
+                outcomes += selector.measured(mine, pin, found=found, cancelled=lambda: not self._orders.empty())
+            except Cancelled:
+                self._unmeasured = True
+                return
+            if tier == tiers[-1] or any(v.affordable for v in selection.verdicts(settings, outcomes)):
+                self._outcomes = outcomes
+                self._load_best()
 
     def _try_again(self) -> None:
         self._failed.clear()

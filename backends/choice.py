@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from backends.tiers import ORDER, Candidate
+from backends.tiers import Candidate, place
 
 TIME_SHARE = 0.6
 """The share of the time between two frames that a network may take in the median: refining and compositing take a fifth
@@ -96,7 +96,7 @@ def rank(outcomes: Iterable[Outcome], budget: Budget, tiers: Mapping[str, str]) 
 
     def key(outcome: Outcome) -> tuple[bool, bool, int, bool, float]:
         lacks = bool(budget.lacks(outcome))
-        tier = 0 if lacks else _place(tiers.get(outcome.candidate.model, ""))
+        tier = 0 if lacks else place(tiers.get(outcome.candidate.model, ""))
         return bool(outcome.problem), lacks, tier, _coarse(outcome, budget), _cost(outcome, budget)
 
     ranked = sorted(outcomes, key=key)
@@ -113,10 +113,6 @@ def _cost(outcome: Outcome, budget: Budget) -> float:
     return outcome.ms if budget.fps == 0 else outcome.cpu_ms + DELAY * outcome.ms
 
 
-def _place(tier: str) -> int:
-    return ORDER.index(tier) if tier in ORDER else len(ORDER)
-
-
 def _why(outcome: Outcome, best: Outcome, budget: Budget, tiers: Mapping[str, str]) -> str:
     lacks = budget.lacks(outcome)
     if outcome is best and not outcome.problem:
@@ -125,7 +121,7 @@ def _why(outcome: Outcome, best: Outcome, budget: Budget, tiers: Mapping[str, st
         return f"chosen: the best masks {'in the least time' if budget.fps == 0 else 'that fit, at the least cost'}"
     if lacks:
         return lacks
-    mine, its = (_place(tiers.get(o.candidate.model, "")) for o in (outcome, best))
+    mine, its = (place(tiers.get(o.candidate.model, "")) for o in (outcome, best))
     if mine > its:
         return f"not chosen: {best.candidate.model} is affordable and cuts out better"
     if budget.fps == 0:

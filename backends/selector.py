@@ -12,7 +12,7 @@ from typing import Any
 
 from backends import BACKENDS, Availability, BackendError, cache_folder, child, get_backend
 from backends.choice import Outcome
-from backends.tiers import ORDER, Candidate, Network, Pin, candidates, cores
+from backends.tiers import Candidate, Network, Pin, candidates, cores, place
 
 Entry = dict[str, Any]
 """An outcome as it is kept: its fields, and under "runtime" and "file" what it depends on."""
@@ -39,8 +39,7 @@ def preliminary(networks: Sequence[Network], pin: Pin, *, quickest: bool = True)
     """
     device = "CPU" if pin.device == "auto" else pin.device
     threads = pin.threads or min(4, max(1, cores() // 2))
-    tiers = [*ORDER[::-1]] if quickest else [*ORDER]
-    ranked = sorted(networks, key=lambda n: tiers.index(n.tier) if n.tier in tiers else len(tiers))
+    ranked = sorted(networks, key=lambda n: place(n.tier), reverse=quickest)
     ways = [
         Candidate(name, device, threads, network.model, network.precision)
         for network in ranked

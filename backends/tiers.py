@@ -45,6 +45,11 @@ TIERS = (
 )
 
 
+def place(tier: str) -> int:
+    """A tier's place in `ORDER`, 0 the best; what is not in it comes last."""
+    return ORDER.index(tier) if tier in ORDER else len(ORDER)
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """One file of a network, as plain data: backends know no manifest."""
@@ -121,7 +126,7 @@ def candidates(
         pin: what the user holds fast.
         processors: more threads than these are not tried.
     """
-    ranked = sorted(networks, key=lambda n: ORDER.index(n.tier) if n.tier in ORDER else len(ORDER))
+    ranked = sorted(networks, key=lambda n: place(n.tier))
     for network in ranked:
         for name, availability in found.items():
             if network.format != get_backend(name).FORMAT:

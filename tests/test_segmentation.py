@@ -17,7 +17,7 @@ from app.settings import Settings
 from backends import BackendError, selector
 from backends.child import Cancelled
 from backends.choice import Outcome
-from backends.tiers import Candidate, Pin
+from backends.tiers import Candidate, Network, Pin
 from models.manifest import ModelError, get_model
 
 CPU, LITERT, GPU = (
@@ -38,6 +38,7 @@ class Machine:
         self.loaded: list[Loaded] = []
         self.measurements = self.looks = 0
         self.endless = False
+        self.tiers: list[set[str]] = []
 
     def load(self, candidate: Candidate) -> Loaded:
         if str(candidate) in self.slow:
@@ -55,8 +56,11 @@ class Machine:
         self.looks += 1
         return outcomes(self.known, pin)
 
-    def measured(self, _: object, pin: Pin, cancelled: Callable[[], bool]) -> list[Outcome]:
+    def measured(
+        self, networks: list[Network], pin: Pin, *, found: object, cancelled: Callable[[], bool]
+    ) -> list[Outcome]:
         self.measurements += 1
+        self.tiers.append({network.tier for network in networks})
         while self.endless:
             if cancelled():
                 raise Cancelled
@@ -75,7 +79,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(module, "load", made.load)
     monkeypatch.setattr(selector, "remembered", made.remembered)
     monkeypatch.setattr(selector, "preliminary", lambda _, pin, quickest: [c for c in (CPU, LITERT) if pin.allows(c)])
+    monkeypatch.setattr(selector, "probe_all", dict)
     monkeypatch.setattr(selector, "measured", made.measured)
+    monkeypatch.setattr(selection, "manifest", lambda: {"lite": get_model("lite")})
     return made
 
 
@@ -110,6 +116,7 @@ def closed(loaded: Loaded) -> bool:
 def test_what_is_known_comes_at_once_and_is_kept_when_it_is_the_best(machine: Machine, loader: Loader) -> None:
     loader.wanted(Settings())
     assert take(loader).candidate == CPU
+    until(lambda: machine.measurements == 1)
     loader.wanted(Settings().replace(cpu_limit=80))
     until(lambda: machine.measurements == 2)
     assert machine.names() == ["ONNX Runtime on CPU"], "the measurements confirmed it: not loaded twice"
@@ -122,6 +129,37 @@ def test_a_better_one_takes_over_after_the_measurement(machine: Machine, loader:
     until(lambda: loader._running == LITERT)
     assert take(loader).candidate == LITERT
     until(lambda: closed(machine.loaded[0]))
+
+
+@pytest.mark.parametrize("affordable", [True, False])
+def test_the_best_tier_runs_before_the_others_are_measured(
+    affordable: bool, machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = get_model("lite")
+    both = {tier: dataclasses.replace(shipped, name=tier, tier=tier) for tier in ("lite", "hd")}
+    monkeypatch.setattr(selection, "manifest", lambda: both)
+    hd = dataclasses.replace(CPU, model="hd")
+    going = threading.Event()
+
+    taken = threading.Event()
+
+    def measured(networks: list[Network], *_: object, **__: object) -> list[Outcome]:
+        if networks[0].tier == "hd":
+            taken.wait()
+            return [Outcome(hd, ms=10.0 if affordable else 100.0, cpu_ms=10.0)]
+        going.wait()
+        return [Outcome(CPU, ms=2.0, cpu_ms=2.0)]
+
+    monkeypatch.setattr(selector, "measured", measured)
+    loader.wanted(Settings())
+    assert take(loader).candidate == CPU, "what starts soonest"
+    taken.set()
+    if affordable:
+        assert take(loader).candidate == hd
+    going.set()
+    until(lambda: loader._outcomes is not None and len(loader._outcomes) == 2)
+    assert loader._running == (hd if affordable else CPU)
+    assert loader.take() is None, "nothing was loaded in vain"
 
 
 def test_one_that_another_has_replaced_is_closed(machine: Machine, loader: Loader) -> None:
