@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Availability, BackendError, Device, cache_folder, cpu_name, last_line, nvidia
+from backends import Availability, BackendError, Device, cache_folder, cpu_name, last_line, nvidia, windows
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
@@ -53,7 +53,7 @@ class Provider:
     kind: str
     options: Callable[[], Mapping[str, str]] = dict
     why_not: Callable[[], str] = str
-    describe: Callable[[], nvidia.Gpu | None] = lambda: None
+    describe: Callable[[], nvidia.Gpu | windows.Adapter | None] = lambda: None
     precisions: tuple[str, ...] = ("fp16", "fp32")
     session: Mapping[str, Any] = field(default_factory=dict)
     preload: bool = False
@@ -101,6 +101,7 @@ PROVIDERS = {
         "DirectML",
         "gpu",
         why_not=lambda: "no GPU with DirectX 12. Update the graphics driver.",
+        describe=windows.adapter,
         session={"enable_mem_pattern": False},  # DirectML refuses memory patterns
     ),
     "CoreML-ANE": Provider(

@@ -13,6 +13,7 @@ import pytest
 
 import backends.nvidia as nvidia
 import backends.openvino as openvino
+import backends.windows as windows
 from backends import BACKENDS, BackendError, child, get_backend
 from models.manifest import get_model
 
@@ -228,6 +229,17 @@ def test_an_nvidia_gpu_is_named_with_driver_memory_and_precisions(monkeypatch: p
     assert get_backend("onnxruntime").probe().devices[0].precisions == ("fp32",), "Pascal's half precision is slow"
     done.stdout = "No devices were found"
     assert get_backend("onnxruntime").probe().devices[0].name == "NVIDIA CUDA", "it works all the same"
+
+
+def test_a_windows_gpu_is_named_with_driver_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["DmlExecutionProvider"], set(GPUS.values())))
+    answer = '[{"Name": "AMD Radeon 780M", "DriverVersion": "32.0.11037.4004", "AdapterRAM": 536870912}]'
+    done = subprocess.CompletedProcess([], 0, stdout=answer)
+    monkeypatch.setattr(windows.subprocess, "run", lambda *_, **__: done)
+    gpu = get_backend("onnxruntime").probe().devices[0]
+    assert (gpu.name, gpu.driver, gpu.memory) == ("AMD Radeon 780M through DirectML", "32.0.11037.4004", 512)
+    done.stdout = "[]"
+    assert get_backend("onnxruntime").probe().devices[0].name == "DirectML", "it works all the same"
 
 
 def test_what_onnx_runtime_prints_about_libraries_is_no_output_of_ours(
