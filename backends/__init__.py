@@ -17,6 +17,7 @@ Networks come as plain paths: backends know nothing of manifests, models know no
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,21 @@ def last_line(error: Exception) -> str:
 def cache_folder() -> Path:
     """Where measurements and compiled networks are kept."""
     return Path(platformdirs.user_cache_dir("greenroom", appauthor=False))
+
+
+def compiled_folder(runtime: str, version: str, network: Path) -> str:
+    """Where a runtime keeps what it compiles of a network, "" where nothing can be kept.
+
+    A folder for each network's content and runtime's version: CoreML knows its networks again by their path, TensorRT
+    by their structure, so that old weights would run in the place of new ones.
+    """
+    try:
+        digest = hashlib.sha256(network.read_bytes()).hexdigest()[:16]
+        folder = cache_folder() / runtime / f"{digest}-{version}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""  # it only means compiling again
+    return str(folder)
 
 
 def cpu_name() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Availability, BackendError, Device, cache_folder, cpu_name, last_line, nvidia, windows
+from backends import Availability, BackendError, Device, compiled_folder, cpu_name, last_line, nvidia, windows
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
@@ -40,40 +40,40 @@ class Provider:
         name: ONNX Runtime's name for it.
         title: what the user calls it.
         kind: its devices' class, as `backends.Device.kind`.
-        options: its options.
+        options: its options, given the folder for what it compiles, "" where nothing can be kept.
         why_not: says why it does not work here, "" when there is no such device.
         describe: says more about its device, or None.
         precisions: what it is good at, where `describe` does not know better.
         session: what it demands of the session's options.
         preload: whether it needs NVIDIA's libraries.
+        compiles: whether it keeps what it compiles.
     """
 
     name: str
     title: str
     kind: str
-    options: Callable[[], Mapping[str, str]] = dict
+    options: Callable[[str], Mapping[str, str]] = lambda folder: {}
     why_not: Callable[[], str] = str
     describe: Callable[[], nvidia.Gpu | windows.Adapter | None] = lambda: None
     precisions: tuple[str, ...] = ("fp16", "fp32")
     session: Mapping[str, Any] = field(default_factory=dict)
     preload: bool = False
+    compiles: bool = False
 
 
-def _coreml(units: str) -> Mapping[str, str]:
-    cache = str(cache_folder() / "coreml")
-    return {"ModelFormat": "MLProgram", "MLComputeUnits": units, "ModelCacheDirectory": cache}
+def _coreml(units: str, folder: str) -> Mapping[str, str]:
+    return {"ModelFormat": "MLProgram", "MLComputeUnits": units, "ModelCacheDirectory": folder}
 
 
-def _tensorrt() -> Mapping[str, str]:
+def _tensorrt(folder: str) -> Mapping[str, str]:
     # Building an engine takes up to a minute: once, in the child that measures; from then on it comes from the cache.
-    cache = str(cache_folder() / "tensorrt")
-    return {
-        "trt_fp16_enable": "True",
+    cache = {
         "trt_engine_cache_enable": "True",
-        "trt_engine_cache_path": cache,
+        "trt_engine_cache_path": folder,
         "trt_timing_cache_enable": "True",
-        "trt_timing_cache_path": cache,
+        "trt_timing_cache_path": folder,
     }
+    return {"trt_fp16_enable": "True"} | (cache if folder else {})
 
 
 PROVIDERS = {
@@ -85,13 +85,14 @@ PROVIDERS = {
         lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_tensorrt", TENSORRT),
         nvidia.gpu,
         preload=True,
+        compiles=True,
     ),
     "CUDA": Provider(
         "CUDAExecutionProvider",
         "NVIDIA CUDA",
         "gpu",
         # The search for the fastest convolution costs a second once; the default heuristic is up to twice as slow.
-        lambda: {"cudnn_conv_algo_search": "EXHAUSTIVE"},
+        lambda folder: {"cudnn_conv_algo_search": "EXHAUSTIVE"},
         lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_cuda", CUDA),
         nvidia.gpu,
         preload=True,
@@ -108,15 +109,17 @@ PROVIDERS = {
         "CoreMLExecutionProvider",
         "Apple Neural Engine",
         "npu",
-        lambda: _coreml("CPUAndNeuralEngine"),
+        lambda folder: _coreml("CPUAndNeuralEngine", folder),
         lambda: "macOS 12 or newer is needed.",
+        compiles=True,
     ),
     "CoreML-GPU": Provider(
         "CoreMLExecutionProvider",
         "Apple GPU",
         "igpu",
-        lambda: _coreml("CPUAndGPU"),
+        lambda folder: _coreml("CPUAndGPU", folder),
         lambda: "macOS 12 or newer is needed.",
+        compiles=True,
     ),
     "CPU": Provider("CPUExecutionProvider", "CPU", "cpu", precisions=("fp32", "int8")),
 }
@@ -132,7 +135,7 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _open(network: str | bytes, device: str, threads: int) -> Any:
+def _open(network: Path | bytes, device: str, threads: int) -> Any:
     """A session on exactly this provider: ONNX Runtime by itself falls back to the CPU in silence.
 
     Raises:
@@ -149,8 +152,12 @@ def _open(network: str | bytes, device: str, threads: int) -> Any:
         setattr(options, name, value)
     if provider.preload:
         nvidia.preload(ort)
-    wanted = [(provider.name, dict(provider.options()))]
-    session = ort.InferenceSession(network, options, providers=wanted, enable_fallback=0)
+    folder = (
+        compiled_folder(device, ort.__version__, network) if provider.compiles and isinstance(network, Path) else ""
+    )
+    wanted = [(provider.name, dict(provider.options(folder)))]
+    file = str(network) if isinstance(network, Path) else network
+    session = ort.InferenceSession(file, options, providers=wanted, enable_fallback=0)
     if session.get_providers()[0] != provider.name:
         raise BackendError(f"{provider.title} does not work here: {provider.why_not() or 'there is no such device'}")
     return session
@@ -192,7 +199,7 @@ class OnnxRuntimeSession:
 
     def __init__(self, path: Path, device: str, threads: int) -> None:
         try:
-            self._session = _open(str(path), device, threads)
+            self._session = _open(path, device, threads)
         except BackendError:
             raise
         except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import Availability, BackendError, Device, cache_folder, last_line
+from backends import Availability, BackendError, Device, compiled_folder, last_line
 
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom (the package openvino is part of it) and update the device's driver."
@@ -44,7 +43,7 @@ def probe() -> Availability:
 
         core = _core()
         devices = [_device(core, id) for id in core.available_devices]
-        version = str(openvino.__version__).split("-")[0]
+        version = _version(openvino)
     except Exception as error:
         return Availability(problem=f"OpenVINO cannot list its devices ({last_line(error)}). {CURE}")
     missing = _missing({device.id.split(".")[0] for device in devices})
@@ -54,6 +53,10 @@ def probe() -> Availability:
         devices.append(Device(f"HETERO:{together}", "each operation where it can run", "hetero"))
         devices.append(Device("AUTO", "OpenVINO's own choice", "auto"))
     return Availability(version, tuple(devices), missing=missing)
+
+
+def _version(runtime: Any) -> str:
+    return str(runtime.__version__).split("-")[0]
 
 
 def _device(core: Any, id: str) -> Device:
@@ -123,7 +126,8 @@ class OpenVinoSession:
             network = core.read_model(str(path))
             if network.is_dynamic():
                 network.reshape([1, *list(network.input(0).partial_shape)[1:]])
-            compiled = core.compile_model(network, device, _configuration(device, threads))
+            folder = compiled_folder("openvino", _version(openvino), path)
+            compiled = core.compile_model(network, device, _configuration(device, threads, folder))
             self.input = np.zeros(tuple(compiled.input(0).shape), compiled.input(0).element_type.to_dtype())
             self.output = np.zeros(tuple(compiled.output(0).shape), np.float32)
             self._request = compiled.create_infer_request()
@@ -156,13 +160,10 @@ class OpenVinoSession:
         del self._request
 
 
-def _configuration(device: str, threads: int) -> dict[str, Any]:
+def _configuration(device: str, threads: int, folder: str) -> dict[str, Any]:
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    cache = cache_folder() / "openvino"
-    with contextlib.suppress(OSError):  # a full disk only means compiling again; OpenVINO would refuse to load
-        cache.mkdir(parents=True, exist_ok=True)
-        # Compiling once is enough: `lite` loads in 30 ms from the cache instead of 200 on the CPU; GPUs take seconds.
-        config["CACHE_DIR"] = str(cache)
+    if folder:  # compiling once is enough: `lite` loads in 30 ms instead of 200 on the CPU; GPUs take seconds
+        config["CACHE_DIR"] = folder
     if device == "CPU":
         # The hint alone may choose bf16 where the chip has it; measured slower without AMX, and masks must agree.
         config["INFERENCE_PRECISION_HINT"] = "f32"

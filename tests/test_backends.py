@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import backends
 import backends.nvidia as nvidia
 import backends.openvino as openvino
 import backends.windows as windows
-from backends import BACKENDS, BackendError, child, get_backend
+from backends import BACKENDS, BackendError, cache_folder, child, compiled_folder, get_backend
 from models.manifest import get_model
 
 
@@ -121,6 +122,7 @@ class FakeRuntime:
     __file__ = "/nowhere/onnxruntime/__init__.py"
 
     def __init__(self, providers: list[str], working: set[str], lost: bool = False) -> None:
+        self.options: list[dict[str, str]] = []
         self.providers, self.working, self.lost = [*providers, "CPUExecutionProvider"], working, lost
         self.opened: list[str] = []
         self.preloaded = 0
@@ -141,6 +143,7 @@ class FakeRuntime:
     ) -> object:
         assert not enable_fallback, "else it falls back to the CPU and prints to standard output"
         wanted = providers[0][0]
+        self.options.append(providers[0][1])
         self.opened.append(wanted)
         got = wanted if wanted in self.working | {"CPUExecutionProvider"} else "CPUExecutionProvider"
 
@@ -213,6 +216,24 @@ def test_two_onnxruntimes_in_one_environment_are_told(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     availability = get_backend("onnxruntime").probe()
     assert "exactly one of onnxruntime" in availability.problem
+
+
+def test_new_weights_never_run_as_what_was_compiled_of_old_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """CoreML tells its networks by their path, TensorRT by their structure."""
+    runtime = FakeRuntime([*GPUS.values()], set(GPUS.values()))
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    path = tmp_path / "lite.onnx"
+    for device, option in (("TensorRT", "trt_engine_cache_path"), ("CoreML-ANE", "ModelCacheDirectory")):
+        folders = []
+        for weights in (b"old", b"old", b"new"):
+            path.write_bytes(weights)
+            get_backend("onnxruntime").load(path, device, 1)
+            folders.append(runtime.options[-1][option])
+        assert folders[0] == folders[1] != folders[2]
+        assert all(Path(folder).is_dir() for folder in folders), "not every runtime makes it"
+    assert compiled_folder("TensorRT", "1.0", tmp_path / "gone.onnx") == "", "and nothing is kept of what is not there"
 
 
 SMI = "NVIDIA GeForce RTX 4060 Laptop GPU, 570.86.15, 8188, 8.9\n"
@@ -342,12 +363,13 @@ def test_openvino_answers_the_same_from_its_cache_and_asynchronously(files: dict
         answers.append(session.output.copy())
         session.close()
     assert answers[0].min() >= 0 and np.array_equal(*answers)
-    assert list((openvino.cache_folder() / "openvino").iterdir()), "it was compiled once"
+    (kept,) = (cache_folder() / "openvino").iterdir()
+    assert list(kept.iterdir()), "it was compiled once"
 
 
 def test_openvino_loads_also_where_no_cache_can_be_kept(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(openvino, "cache_folder", lambda: tmp_path / "file")
+    monkeypatch.setattr(backends, "cache_folder", lambda: tmp_path / "file")
     openvino.load(files["onnx"], "CPU", 1).close()
