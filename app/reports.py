@@ -22,9 +22,7 @@ def devices(settings: Settings, *, again: bool = False) -> dict[str, Any]:
     found = selector.probe_all()
     budget = selection.budget(settings)
     try:
-        outcomes = selector.measured(
-            selection.networks(settings, verify=True), selection.pin(settings), found=found, again=again
-        )
+        outcomes = selection.measure(settings, found, again=again)
         verdicts, problem = selection.verdicts(settings, outcomes), ""
     except ModelError as error:
         verdicts, problem = [], str(error)

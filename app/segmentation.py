@@ -227,13 +227,11 @@ class Loader:
         The best tier comes first, and runs as soon as it is known to be affordable.
         """
         settings, self._unmeasured = self._settings, False
-        files, pin = selection.networks(settings, verify=True), selection.pin(settings)
         found, outcomes = selector.probe_all(), list[Outcome]()
-        tiers = list(dict.fromkeys(network.tier for network in sorted(files, key=lambda n: place(n.tier))))
+        tiers = sorted({model.tier for model in selection.models(settings)}, key=place)
         for tier in tiers:
-            mine = [network for network in files if network.tier == tier]
             try:
-                outcomes += selector.measured(mine, pin, found=found, cancelled=lambda: not self._orders.empty())
+                outcomes += selection.measure(settings, found, tier=tier, cancelled=lambda: not self._orders.empty())
             except Cancelled:
                 self._unmeasured = True
                 return

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
+
+from app.capture.factory import open_source
+from app.frame import Image
 from app.power import on_battery
 from app.settings import Settings
-from backends import get_backend, selector
+from backends import Availability, child, get_backend, selector
 from backends.choice import Budget, Outcome, Verdict, rank
 from backends.tiers import Candidate, Network, Pin, cores
 from models.manifest import Model, ModelError, get_model, manifest
+from models.segmenter import shrink
 
 QUIET = 0.5
 """On battery a network may take this share of what it may on mains power. Chosen, not measured: no machine with a
@@ -66,6 +73,48 @@ def networks(settings: Settings, *, verify: bool = False) -> list[Network]:
     if bad and not good:
         raise bad[0]
     return good
+
+
+def measure(
+    settings: Settings,
+    found: Mapping[str, Availability],
+    *,
+    tier: str = "",
+    again: bool = False,
+    cancelled: Callable[[], bool] = child.never,
+) -> list[Outcome]:
+    """Measure what was not measured on this machine yet, on a frame of the bundled clip.
+
+    Args:
+        settings: what is held fast.
+        found: what `selector.probe_all` found.
+        tier: the networks' tier, "" for all.
+        again: measure also what is known.
+        cancelled: looked at now and then; True ends the measurement.
+
+    Raises:
+        Cancelled: it was ended.
+        ModelError: no network's file is what the manifest names.
+    """
+    files = [network for network in networks(settings, verify=True) if tier in ("", network.tier)]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def picture(name: str) -> Path:
+            path = Path(folder) / f"{name}.npy"
+            if not path.exists():
+                np.save(path, _picture(get_model(name)))
+            return path
+
+        return selector.measured(files, pin(settings), picture, found=found, again=again, cancelled=cancelled)
+
+
+def _picture(model: Model) -> Image:
+    """A frame of the bundled clip at the network's size."""
+    source = open_source("clip", width=1280, height=720, fps=30, loop=False)
+    small = np.empty((model.input.height, model.input.width, 3), np.uint8)
+    shrink(source.read(), small)
+    source.close()
+    return small
 
 
 def verdicts(settings: Settings, outcomes: Sequence[Outcome], *, realtime: bool = True) -> list[Verdict]:

@@ -1,10 +1,12 @@
 """Probe and measure backends in a child process, so that a driver that crashes or hangs is a finding, not an exit.
 
-Run as `python -m backends.child probe NAME` or `… measure NAME PATH DEVICE THREADS`; prints one line of JSON.
+Run as `python -m backends.child probe NAME` or `… measure NAME PATH DEVICE THREADS PICTURE`, PICTURE a `.npy` of the
+network's input (h, w, 3); prints one line of JSON.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from backends import Availability, BackendError, Device, get_backend
 
@@ -90,22 +93,29 @@ def probe(name: str) -> Availability:
 
 
 def measure(
-    name: str, path: Path, device: str, threads: int, cancelled: Callable[[], bool] = never
-) -> dict[str, float]:
-    """Measure a network on a device: `ms`, `p95`, `cpu_ms`, `load_ms` and `memory`, as `backends.choice.Outcome`.
+    name: str, path: Path, device: str, threads: int, picture: Path, cancelled: Callable[[], bool] = never
+) -> tuple[dict[str, float], NDArray[np.bool_]]:
+    """Measure a network on a device, with a picture as its input.
+
+    Returns:
+        `ms`, `p95`, `cpu_ms`, `load_ms` and `memory`, as `backends.choice.Outcome`; and the picture's mask, flat: where
+        the network's answer is above 0.5.
 
     Raises:
         BackendError: it cannot run there, crashed or hung.
         Cancelled: the answer is not wanted any more.
     """
-    return ask(["backends.child", "measure", name, str(path), device, str(threads)], MEASURE_SECONDS, cancelled)
+    arguments = ["backends.child", "measure", name, str(path), device, str(threads), str(picture)]
+    answer = ask(arguments, MEASURE_SECONDS, cancelled)
+    mask = np.frombuffer(base64.b64decode(answer.pop("mask")), np.uint8)
+    return answer, np.unpackbits(mask).view(np.bool_)
 
 
-def _measure_here(name: str, path: str, device: str, threads: str) -> dict[str, float]:
+def _measure_here(name: str, path: str, device: str, threads: str, picture: str) -> dict[str, Any]:
     process, start = psutil.Process(), time.perf_counter()
     before = process.memory_info().rss
     session = get_backend(name).load(Path(path), device, int(threads))
-    session.input[...] = np.random.default_rng(0).integers(0, 256, session.input.shape)
+    session.input[0] = np.load(picture)
     session.run()
     load = time.perf_counter() - start
     for _ in range(WARM_UP):
@@ -118,10 +128,11 @@ def _measure_here(name: str, path: str, device: str, threads: str) -> dict[str, 
         times.append(time.perf_counter() - start)
     cpu = (time.process_time() - cpu) / len(times)
     memory = process.memory_info().rss - before
+    mask = base64.b64encode(np.packbits(session.output > 0.5).tobytes()).decode()
     session.close()
     quietest = np.median(np.lib.stride_tricks.sliding_window_view(times, WINDOW), axis=1).min()
     figures = {"ms": float(quietest) * 1e3, "p95": float(np.percentile(times, 95)) * 1e3, "cpu_ms": cpu * 1e3}
-    return figures | {"load_ms": load * 1e3, "memory": memory / 2**20}
+    return figures | {"load_ms": load * 1e3, "memory": memory / 2**20, "mask": mask}
 
 
 def main(arguments: list[str]) -> None:

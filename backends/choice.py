@@ -26,6 +26,8 @@ class Outcome:
         cpu_ms: CPU time of a run, all threads.
         load_ms: from the file to the first result, in a fresh process.
         memory: MiB that the process grew by, runtime included.
+        agreement: how far its mask of a picture is that of the network's fp32 file on the CPU: J in per cent; None
+            where there was nothing to compare with.
         problem: why it could not run; the figures are then 0.
     """
 
@@ -35,6 +37,7 @@ class Outcome:
     cpu_ms: float = 0.0
     load_ms: float = 0.0
     memory: float = 0.0
+    agreement: float | None = None
     problem: str = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,9 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backends import BACKENDS, Availability, BackendError, cache_folder, child, get_backend
 from backends.choice import Outcome
 from backends.tiers import Candidate, Network, Pin, candidates, cores, place
+
+AGREE = 95.0
+"""A way whose mask agrees less with the CPU's is wrong: int8 files agree by 99.7 (`greenroom bench backends`), while a
+driver's or a converter's fault is seldom a small one."""
 
 Entry = dict[str, Any]
 """An outcome as it is kept: its fields, and under "runtime" and "file" what it depends on."""
@@ -53,6 +61,7 @@ def preliminary(networks: Sequence[Network], pin: Pin, *, quickest: bool = True)
 def measured(
     networks: Sequence[Network],
     pin: Pin,
+    picture: Callable[[str], Path],
     *,
     found: Mapping[str, Availability] | None = None,
     again: bool = False,
@@ -66,6 +75,7 @@ def measured(
     Args:
         networks: the files there are.
         pin: what the user holds fast.
+        picture: gives a model's picture to run it on, a `.npy` of its input (h, w, 3); asked for only when needed.
         found: what `probe_all` found, when that is known already.
         again: measure also what is known.
         cancelled: looked at now and then; True ends the measurement, and what it has so far is kept.
@@ -76,12 +86,13 @@ def measured(
     found = probe_all() if found is None else found
     files = {(n.model, n.format, n.precision): n.path for n in networks}
     kept, outcomes = _read(), []
+    judge = _Judge(networks, picture, cancelled)
     for candidate in candidates(found, networks, pin, cores()):
         path = files[candidate.model, get_backend(candidate.backend).FORMAT, candidate.precision]
         depends = {"runtime": _runtime(found[candidate.backend], candidate.device), "file": _stamp(path)}
         outcome = None if again else _recall(kept, candidate, depends)
         if outcome is None:
-            outcome = _measure(candidate, path, cancelled)
+            outcome = judge.measure(candidate, path)
             kept = [e for e in kept if _candidate(e) != candidate] + [asdict(outcome) | depends]
             _write(kept)
         outcomes.append(outcome)
@@ -106,12 +117,53 @@ def remembered(networks: Sequence[Network], pin: Pin) -> list[Outcome]:
     return outcomes
 
 
-def _measure(candidate: Candidate, path: Path, cancelled: Callable[[], bool]) -> Outcome:
-    try:
-        figures = child.measure(candidate.backend, path, candidate.device, candidate.threads, cancelled)
-    except BackendError as error:
-        return Outcome(candidate, problem=str(error))
-    return Outcome(candidate, figures["ms"], figures["p95"], figures["cpu_ms"], figures["load_ms"], figures["memory"])
+class _Judge:
+    """Measures candidates, and compares their masks with those of the network's fp32 file on the CPU."""
+
+    def __init__(
+        self, networks: Sequence[Network], picture: Callable[[str], Path], cancelled: Callable[[], bool]
+    ) -> None:
+        self._whole = {n.model: n.path for n in networks if (n.format, n.precision) == ("onnx", "fp32")}
+        self._picture, self._cancelled = picture, cancelled
+        self._masks: dict[str, NDArray[np.bool_] | None] = {}
+
+    def measure(self, candidate: Candidate, path: Path) -> Outcome:
+        """Measure a candidate; one whose mask is another has a problem."""
+        try:
+            figures, mask = self._run(candidate, path)
+            if candidate == _judges(candidate.model):
+                self._masks[candidate.model] = mask
+            reference = self._reference(candidate.model)
+        except BackendError as error:
+            return Outcome(candidate, problem=str(error))
+        agreement = None if reference is None else 100 * iou(mask, reference)
+        wrong = agreement is not None and agreement < AGREE
+        problem = f"its masks are wrong here (J {agreement:.0f} with those of the CPU)" if wrong else ""
+        return Outcome(candidate, **figures, agreement=agreement, problem=problem)
+
+    def _run(self, candidate: Candidate, path: Path) -> tuple[dict[str, float], NDArray[np.bool_]]:
+        picture = self._picture(candidate.model)
+        return child.measure(candidate.backend, path, candidate.device, candidate.threads, picture, self._cancelled)
+
+    def _reference(self, model: str) -> NDArray[np.bool_] | None:
+        """The mask by ONNX Runtime on the CPU, None where that cannot be had."""
+        if model not in self._masks:
+            self._masks[model] = None
+            if path := self._whole.get(model):
+                with contextlib.suppress(BackendError):  # said when it is measured itself
+                    _, self._masks[model] = self._run(_judges(model), path)
+        return self._masks[model]
+
+
+def _judges(model: str) -> Candidate:
+    """Whose masks the others' are compared with."""
+    return Candidate("onnxruntime", "CPU", 1, model)
+
+
+def iou(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
+    """J, the intersection over the union of two masks of one shape, 1 where both are empty."""
+    union = int((mask | reference).sum())
+    return int((mask & reference).sum()) / union if union else 1.0
 
 
 def _runtime(availability: Availability, device: str) -> Entry:

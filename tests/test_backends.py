@@ -103,16 +103,21 @@ def test_a_measurement_that_nobody_wants_any_more_is_ended(monkeypatch: pytest.M
     fake_child(monkeypatch, "hang")
     start = time.monotonic()
     with pytest.raises(child.Cancelled):
-        child.measure("openvino", Path("lite.onnx"), "CPU", 1, lambda: time.monotonic() - start > 0.2)
+        child.measure(
+            "openvino", Path("lite.onnx"), "CPU", 1, Path("picture.npy"), lambda: time.monotonic() - start > 0.2
+        )
     assert time.monotonic() - start < 5
 
 
 def test_the_real_child_measures_and_reports_errors(files: dict[str, Path], tmp_path: Path) -> None:
-    figures = child.measure("onnxruntime", files["onnx"], "CPU", 1)
+    picture = tmp_path / "picture.npy"
+    np.save(picture, np.full((144, 256, 3), 90, np.uint8))
+    figures, mask = child.measure("onnxruntime", files["onnx"], "CPU", 1, picture)
+    assert mask.shape == (144 * 256,) and mask.dtype == bool
     assert set(figures) == {"ms", "p95", "cpu_ms", "load_ms", "memory"}
     assert 0 < figures["ms"] < 1000 and figures["cpu_ms"] > 0 and figures["memory"] > 1
     with pytest.raises(BackendError, match=r"gone\.onnx"):
-        child.measure("onnxruntime", tmp_path / "gone.onnx", "CPU", 1)
+        child.measure("onnxruntime", tmp_path / "gone.onnx", "CPU", 1, picture)
 
 
 class FakeRuntime:

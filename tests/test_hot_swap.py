@@ -147,11 +147,11 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
             return Availability("9.9", (gpu, Device("CPU", "A chip")))
         return Availability(problem="it is not installed")
 
-    def measure(name: str, path: Path, device: str, threads: int, cancelled: object) -> dict[str, float]:
+    def measure(name: str, path: Path, device: str, *_: object) -> tuple[dict[str, float], NDArray[np.bool_]]:
         if path.suffix != ".onnx":
             raise BackendError("it is not installed")
         ms = 1.0 if device == "CUDA" else 5.0
-        return {"ms": ms, "p95": ms, "cpu_ms": ms, "load_ms": 10.0, "memory": 10.0}
+        return {"ms": ms, "p95": ms, "cpu_ms": ms, "load_ms": 10.0, "memory": 10.0}, np.ones(8, bool)
 
     monkeypatch.setitem(sys.modules, "onnxruntime", made)
     monkeypatch.setattr(child, "probe", probe)

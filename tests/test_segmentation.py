@@ -57,7 +57,7 @@ class Machine:
         return outcomes(self.known, pin)
 
     def measured(
-        self, networks: list[Network], pin: Pin, *, found: object, cancelled: Callable[[], bool]
+        self, networks: list[Network], pin: Pin, picture: object, *, cancelled: Callable[[], bool], **_: object
     ) -> list[Outcome]:
         self.measurements += 1
         self.tiers.append({network.tier for network in networks})

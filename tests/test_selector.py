@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backends import Availability, BackendError, Device, child, selector
 from backends.choice import Budget, Outcome, rank
@@ -19,6 +21,7 @@ CUDA = Device("CUDA", "A GPU", "gpu", "570.86", 8188, ("fp16", "fp32"))
 NPU = Device("NPU", "An NPU", "npu", "1.13", precisions=("fp16", "fp32", "int8"))
 AUTO = Device("AUTO", "OpenVINO's own choice", "auto")
 
+Measured = tuple[dict[str, float], NDArray[np.bool_]]
 Speeds = dict[tuple[str, str], float | None]
 
 
@@ -138,26 +141,34 @@ def test_when_nothing_is_affordable_the_cheapest_runs() -> None:
 
 
 def fake_machine(
-    monkeypatch: pytest.MonkeyPatch, speeds: Speeds, device: Device = NPU, version: str = "1.0"
+    monkeypatch: pytest.MonkeyPatch, speeds: Speeds, device: Device = NPU, version: str = "1.0", wrong: str = ""
 ) -> list[str]:
-    """A machine with these devices and speeds, None for one that crashes; returns the log of measurements."""
+    """A machine with these devices and speeds, None for one that crashes; returns the log of measurements.
+
+    The device `wrong` gives masks of its own.
+    """
     log: list[str] = []
     kinds = {"CPU": CPU, "NPU": device, "CUDA": CUDA}
 
     def probe(name: str) -> Availability:
         return Availability(version, tuple(kinds[id] for backend, id in speeds if backend == name))
 
-    def measure(name: str, path: Path, device: str, threads: int, cancelled: object) -> dict[str, float]:
+    def measure(name: str, path: Path, device: str, threads: int, *_: object) -> Measured:
         log.append(f"{name} {device} {path.name} {threads}")
         ms = speeds[name, device]
         if ms is None:
             raise BackendError("it crashed (exit status -11)")
-        return {"ms": ms, "p95": ms, "cpu_ms": ms, "load_ms": 10.0, "memory": 20.0}
+        mask = np.arange(100) < (50 if device == wrong else 99)
+        return {"ms": ms, "p95": ms, "cpu_ms": ms, "load_ms": 10.0, "memory": 20.0}, mask
 
     monkeypatch.setattr(child, "probe", probe)
     monkeypatch.setattr(child, "measure", measure)
     monkeypatch.setattr(selector, "cores", lambda: 1)
     return log
+
+
+def measured(networks: list[Network], *, again: bool = False) -> list[Outcome]:
+    return selector.measured(networks, Pin(), lambda model: Path(f"{model}.npy"), again=again)
 
 
 @pytest.fixture
@@ -177,27 +188,27 @@ def test_what_was_measured_is_remembered_and_what_crashes_too(
     monkeypatch: pytest.MonkeyPatch, lite: list[Network]
 ) -> None:
     log = fake_machine(monkeypatch, SPEEDS)
-    outcomes = selector.measured(lite, Pin())
+    outcomes = measured(lite)
     assert len(log) == len(outcomes) == 4
     assert [o.problem for o in outcomes if o.candidate.device == "NPU"] == ["it crashed (exit status -11)"]
-    assert selector.measured(lite, Pin()) == outcomes and len(log) == 4, "nothing is measured twice"
-    assert selector.measured(lite, Pin(), again=True) == outcomes and len(log) == 8, "unless that is wanted"
+    assert measured(lite) == outcomes and len(log) == 4, "nothing is measured twice"
+    assert measured(lite, again=True) == outcomes and len(log) == 8, "unless that is wanted"
     assert selector.remembered(lite, Pin()) == [o for o in outcomes if not o.problem], "without probing"
     assert [o.candidate.backend for o in selector.remembered(lite, Pin(backend="litert"))] == ["litert"]
 
 
 def test_only_what_has_changed_is_measured_again(monkeypatch: pytest.MonkeyPatch, lite: list[Network]) -> None:
     fake_machine(monkeypatch, SPEEDS)
-    selector.measured(lite, Pin())
+    measured(lite)
     log = fake_machine(monkeypatch, SPEEDS | {("openvino", "NPU"): 1.0}, Device("NPU", "An NPU", "npu", "1.14"))
-    assert min(selector.measured(lite, Pin()), key=lambda o: o.ms).candidate.device == "NPU", "a new driver cured it"
-    assert [line.split()[1] for line in log] == ["NPU"]
+    assert min(measured(lite), key=lambda o: o.ms).candidate.device == "NPU", "a new driver cured it"
+    assert [line.split()[1] for line in log] == ["NPU", "CPU"], "the CPU to compare with"
     log = fake_machine(monkeypatch, SPEEDS, Device("NPU", "An NPU", "npu", "1.14"), version="2.0")
-    selector.measured(lite, Pin())
+    measured(lite)
     assert len(log) == 4, "new runtimes"
     lite[0].path.write_bytes(b"another network")
     log.clear()
-    selector.measured(lite, Pin())
+    measured(lite)
     assert len(log) == 3 and all("onnx" in line for line in log), "a new file"
     assert {o.candidate.backend for o in selector.remembered(lite, Pin())} == {"onnxruntime", "openvino", "litert"}
     lite[0].path.write_bytes(b"yet another network")
@@ -208,18 +219,19 @@ def test_a_measurement_that_is_ended_keeps_what_it_has(monkeypatch: pytest.Monke
     log = fake_machine(monkeypatch, SPEEDS)
     measure = child.measure
 
-    def ended(name: str, *arguments: object) -> dict[str, float]:
+    def ended(name: str, *arguments: object) -> Measured:
         if name == "openvino":
             raise child.Cancelled
         return measure(name, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(child, "measure", ended)
     with pytest.raises(child.Cancelled):
-        selector.measured(lite, Pin())
+        measured(lite)
     assert log == ["onnxruntime CPU lite-fp32.onnx 1"]
     monkeypatch.setattr(child, "measure", measure)
-    selector.measured(lite, Pin())
-    assert len(log) == 4, "it went on where it was"
+    measured(lite)
+    assert [line.split()[0] for line in log[1:]].count("litert") == 1, "it went on where it was"
+    assert len(log) == 5, "and compared with the CPU once more"
 
 
 @pytest.mark.parametrize("text", ["{broken", "[]", '{"outcomes": 1}', '{"outcomes": [1, {}, {"candidate": 7}]}'])
@@ -230,8 +242,8 @@ def test_a_cache_that_cannot_be_read_only_costs_time(
     selector.cache_path().parent.mkdir(parents=True)
     selector.cache_path().write_text(text)
     assert selector.remembered(lite, Pin()) == []
-    selector.measured(lite, Pin())
-    assert len(selector.measured(lite, Pin())) == 4 == len(log), "and it is written anew"
+    measured(lite)
+    assert len(measured(lite)) == 4 == len(log), "and it is written anew"
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(
@@ -240,7 +252,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     fake_machine(monkeypatch, SPEEDS)
     (tmp_path / "file").touch()
     monkeypatch.setattr(selector, "cache_path", lambda: tmp_path / "file" / "selection.json")
-    assert len(selector.measured(lite, Pin())) == 4
+    assert len(measured(lite)) == 4
     assert selector.remembered(lite, Pin()) == []
 
 
@@ -251,3 +263,20 @@ def test_before_anything_is_measured_the_quickest_to_load_comes_first(networks: 
     assert selector.preliminary(networks, Pin(), quickest=False)[0].model == "hd"
     pinned = Pin("openvino", "NPU", "hd", "int8", 3)
     assert selector.preliminary(networks, pinned) == [Candidate("openvino", "NPU", 3, "hd", "int8")]
+
+
+def test_a_device_that_computes_something_else_is_never_chosen(
+    monkeypatch: pytest.MonkeyPatch, lite: list[Network]
+) -> None:
+    fake_machine(monkeypatch, SPEEDS | {("openvino", "NPU"): 0.1}, wrong="NPU")
+    outcomes = {o.candidate.device: o for o in measured(lite) if o.candidate.backend == "openvino"}
+    assert outcomes["CPU"].agreement == 100.0 and not outcomes["CPU"].problem
+    assert outcomes["NPU"].problem == "its masks are wrong here (J 51 with those of the CPU)"
+    verdicts = rank(measured(lite), Budget(), TIER_OF)
+    assert verdicts[0].outcome.candidate.device == "CPU" and verdicts[-1].outcome.candidate.device == "NPU"
+
+
+def test_without_anything_to_compare_with_all_are_trusted(monkeypatch: pytest.MonkeyPatch, lite: list[Network]) -> None:
+    fake_machine(monkeypatch, {("onnxruntime", "CPU"): None, ("litert", "CPU"): 3.0})
+    problems = {o.candidate.backend: (o.problem, o.agreement) for o in measured(lite)}
+    assert problems["litert"] == ("", None)
