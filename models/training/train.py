@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.architectures.imagenet import load_imagenet
+from models.architectures.imagenet import grow, load_imagenet
 from models.architectures.segmenter import Segmenter
 from models.training import motion
 from models.training.config import Config, read_config
@@ -54,10 +54,11 @@ def parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def load_start(network: nn.Module, name: str, runs: Path) -> None:
+def load_start(network: Segmenter, name: str, runs: Path) -> None:
     """Take over the weights of a network kept in git or, where there is none, of a run's average.
 
-    Layers that it lacks or has in another size begin anew: a core learns at half size before it gets its detail branch.
+    A thinner network's encoder is grown to this one's size and does the same at first. Other layers that it lacks or
+    has in another size begin anew: a core learns at half size before it gets its detail branch.
 
     Raises:
         FileNotFoundError: there is neither.
@@ -67,10 +68,14 @@ def load_start(network: nn.Module, name: str, runs: Path) -> None:
         raise FileNotFoundError(f"neither {kept} nor {run} is there: train {name} first")
     theirs = torch.load(kept if kept.is_file() else run, map_location="cpu", weights_only=True)
     theirs = theirs if kept.is_file() else theirs["average"]
+    encoder = {key.removeprefix("encoder."): value for key, value in theirs.items() if key.startswith("encoder.")}
+    wanted = {key: value.shape for key, value in network.encoder.state_dict().items()}
+    if {key: value.shape for key, value in encoder.items()} != wanted:
+        grow(network.encoder, encoder)
+        theirs = {key: value for key, value in theirs.items() if not key.startswith("encoder.")}
     ours = network.state_dict()
     fitting = {key: value for key, value in theirs.items() if key in ours and ours[key].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
-    print(f"{len(fitting)} of {len(ours)} tensors are {name}'s")
 
 
 class Trainer:
