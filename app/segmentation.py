@@ -246,17 +246,20 @@ class Loader:
         self._load_best()
 
     def _load_best(self) -> None:
-        """Load what is known to be best. Where that is no CPU, which may take its time, a CPU comes first."""
+        """Load what is known to be best. Where that is no CPU, which may take its time, a CPU comes first.
+
+        A file waits for the best, also for the next when that is lost: nobody watches.
+        """
         self._on_battery = on_battery()
         anything = selection.unpinned(self._settings)
         wanted = self._ways(self._settings, self._outcomes)
         ways = wanted + self._ways(anything, None)
         on_cpu = [way for way in self._ways(anything, None) if way.device == "CPU"]
-        if self._running is None and ways and ways[0].device != "CPU":
+        if self._realtime and self._running is None and ways and ways[0].device != "CPU":
             self._load_first(on_cpu)
         returns = self._running is not None and self._running.device == "CPU"  # `retire` will bring it back
         self._load_first(ways, "" if wanted else "what the settings hold fast is not here")
-        if not returns:
+        if self._realtime and not returns:
             self._prepare_standby(on_cpu)
 
     def _ways(self, settings: Settings, outcomes: list[Outcome] | None) -> list[Candidate]:

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -108,6 +110,22 @@ BACKENDS = {
 
 ONNX Runtime first: it loads in a quarter of OpenVINO's time, so the first mask comes soonest.
 """
+
+
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows a child of a program without a console would open one."""
+
+
+def run(command: Sequence[str], seconds: float) -> str:
+    """What a program of the system prints.
+
+    Raises:
+        OSError: there is no such program.
+        SubprocessError: it failed, or took too long.
+    """
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, check=True, creationflags=NO_WINDOW
+    ).stdout
 
 
 def get_backend(name: str) -> Backend:

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from backends import Availability, BackendError, Device, get_backend
+from backends import NO_WINDOW, Availability, BackendError, Device, get_backend
 
 PROBE_SECONDS, MEASURE_SECONDS = 30.0, 120.0
 """How long a child may take. Probing is a second; the slowest load is TensorRT building an engine the first time, which
@@ -60,7 +60,8 @@ def ask(arguments: list[str], seconds: float, cancelled: Callable[[], bool] = ne
     root = Path(__file__).parent.parent
     end = time.monotonic() + seconds
     command = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=root, creationflags=NO_WINDOW) as process:
         while True:
             try:
                 out, err = process.communicate(timeout=POLL_SECONDS)

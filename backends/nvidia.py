@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends import run
+
 WINDOWS = sys.platform == "win32"
 
 QUERY = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader,nounits")
@@ -31,7 +33,7 @@ class Gpu:
 def gpu() -> Gpu | None:
     """The first NVIDIA GPU, None where the driver names none."""
     try:
-        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=10, check=True).stdout
+        answer = run(QUERY, 10)
         name, driver, memory, capability = (part.strip() for part in answer.splitlines()[0].split(","))
         generation = float(capability)
     except (OSError, subprocess.SubprocessError, IndexError, ValueError):

@@ -6,6 +6,8 @@ import json
 import subprocess
 from dataclasses import dataclass
 
+from backends import run
+
 QUERY = (
     "powershell",
     "-NoProfile",
@@ -28,7 +30,7 @@ class Adapter:
 def adapter() -> Adapter | None:
     """The first adapter, which is DirectML's device 0; None where there is no Windows or it names none."""
     try:
-        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=15, check=True).stdout
+        answer = run(QUERY, 15)
         first = json.loads(answer)[0]
         return Adapter(str(first["Name"]), str(first["DriverVersion"]), int(first["AdapterRAM"] or 0) >> 20)
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):

@@ -223,6 +223,18 @@ def test_while_a_gpu_loads_the_cpu_gives_masks_and_stands_by_afterwards(machine:
     until(lambda: closed(gpu))
 
 
+def test_a_file_waits_for_the_best(machine: Machine) -> None:
+    loader = Loader(realtime=False)
+    machine.known = [GPU, CPU]
+    loader.start()
+    loader.wanted(Settings())
+    until(lambda: loader._running == GPU)
+    assert machine.names() == ["ONNX Runtime on CUDA"], "and nothing stands by"
+    loader.stop()
+    loader.join()
+    assert machine.measurements == 0
+
+
 def test_a_lost_gpu_is_replaced_at_once_and_comes_back(
     machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
