@@ -226,15 +226,17 @@ class Loader:
 
         The best tier comes first, and runs as soon as it is known to be affordable.
         """
-        settings, self._unmeasured = self._settings, False
-        found, outcomes = selector.probe_all(), list[Outcome]()
+        self._unmeasured = False
+        try:
+            self._measure_tiers(self._settings, lambda: not self._orders.empty())
+        except Cancelled:
+            self._unmeasured = True
+
+    def _measure_tiers(self, settings: Settings, cancelled: Callable[[], bool]) -> None:
+        found, outcomes = selector.probe_all(cancelled), list[Outcome]()
         tiers = sorted({model.tier for model in selection.models(settings)}, key=place)
         for tier in tiers:
-            try:
-                outcomes += selection.measure(settings, found, tier=tier, cancelled=lambda: not self._orders.empty())
-            except Cancelled:
-                self._unmeasured = True
-                return
+            outcomes += selection.measure(settings, found, tier=tier, cancelled=cancelled)
             if tier == tiers[-1] or any(v.affordable for v in selection.verdicts(settings, outcomes)):
                 self._outcomes = outcomes
                 self._load_best()

@@ -83,10 +83,14 @@ def ask(arguments: list[str], seconds: float, cancelled: Callable[[], bool] = ne
     return answer
 
 
-def probe(name: str) -> Availability:
-    """What the backend's `probe` says; a crash or a hang is an `Availability` with a problem."""
+def probe(name: str, cancelled: Callable[[], bool] = never) -> Availability:
+    """What the backend's `probe` says; a crash or a hang is an `Availability` with a problem.
+
+    Raises:
+        Cancelled: the answer is not wanted any more.
+    """
     try:
-        answer = ask(["backends.child", "probe", name], PROBE_SECONDS)
+        answer = ask(["backends.child", "probe", name], PROBE_SECONDS, cancelled)
     except BackendError as error:
         return Availability(problem=f"{name}: {error}")
     devices = tuple(Device(**device | {"precisions": tuple(device["precisions"])}) for device in answer["devices"])

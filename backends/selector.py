@@ -31,10 +31,14 @@ def cache_path() -> Path:
     return cache_folder() / "selection.json"
 
 
-def probe_all() -> dict[str, Availability]:
-    """What each backend has here, each asked in a child of its own, all at once."""
+def probe_all(cancelled: Callable[[], bool] = child.never) -> dict[str, Availability]:
+    """What each backend has here, each asked in a child of its own, all at once.
+
+    Raises:
+        Cancelled: `cancelled` said so meanwhile.
+    """
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
-        return dict(zip(BACKENDS, pool.map(child.probe, BACKENDS), strict=True))
+        return dict(zip(BACKENDS, pool.map(lambda name: child.probe(name, cancelled), BACKENDS), strict=True))
 
 
 def preliminary(networks: Sequence[Network], pin: Pin, *, quickest: bool = True) -> list[Candidate]:
@@ -83,7 +87,7 @@ def measured(
     Raises:
         Cancelled: it was.
     """
-    found = probe_all() if found is None else found
+    found = probe_all(cancelled) if found is None else found
     files = {(n.model, n.format, n.precision): n.path for n in networks}
     kept, outcomes = _read(), []
     judge = _Judge(networks, picture, cancelled)

@@ -15,7 +15,7 @@ import backends
 import backends.nvidia as nvidia
 import backends.openvino as openvino
 import backends.windows as windows
-from backends import BACKENDS, BackendError, cache_folder, child, compiled_folder, get_backend
+from backends import BACKENDS, BackendError, cache_folder, child, compiled_folder, get_backend, selector
 from models.manifest import get_model
 
 
@@ -101,6 +101,9 @@ def test_a_child_that_crashes_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPa
 
 def test_a_measurement_that_nobody_wants_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_child(monkeypatch, "hang")
+    start = time.monotonic()
+    with pytest.raises(child.Cancelled):
+        selector.probe_all(lambda: time.monotonic() - start > 0.2)
     start = time.monotonic()
     with pytest.raises(child.Cancelled):
         child.measure(

@@ -142,7 +142,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     made = FakeRuntime()
     gpu = Device("CUDA", "A GPU", "gpu", precisions=("fp16", "fp32"))
 
-    def probe(name: str) -> Availability:
+    def probe(name: str, *_: object) -> Availability:
         if name == "onnxruntime":
             return Availability("9.9", (gpu, Device("CPU", "A chip")))
         return Availability(problem="it is not installed")

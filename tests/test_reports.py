@@ -30,7 +30,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = Device("CUDA", "A GPU", "gpu", "570.86", 8188, ("fp16", "fp32"))
     missing = ("NVIDIA TensorRT: libnvinfer. Install it: pip",)
     availability = Availability("1.0", (gpu, Device("CPU", "A chip")), missing=missing)
-    monkeypatch.setattr(child, "probe", lambda name: availability)
+    monkeypatch.setattr(child, "probe", lambda *_: availability)
     ranked = [
         Outcome(Candidate("openvino", "NPU", 1, "lite", "int8"), problem="it crashed"),
         Outcome(Candidate("onnxruntime", "CPU", 2), ms=1.5, cpu_ms=5.0),
@@ -73,7 +73,7 @@ def test_devices_says_so_when_nothing_is_what_the_user_holds_fast(monkeypatch: p
 
 
 def test_the_doctor_finds_nothing_on_a_machine_where_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "probe", lambda name: Availability("1.0", (Device("CPU", "A chip"),)))
+    monkeypatch.setattr(child, "probe", lambda *_: Availability("1.0", (Device("CPU", "A chip"),)))
     monkeypatch.setattr("os.access", lambda *_: True)
     findings = [f for f in doctor.examine() if f.check != "disk"]
     assert [f for f in findings if not f.fine] == []

@@ -79,7 +79,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(module, "load", made.load)
     monkeypatch.setattr(selector, "remembered", made.remembered)
     monkeypatch.setattr(selector, "preliminary", lambda _, pin, quickest: [c for c in (CPU, LITERT) if pin.allows(c)])
-    monkeypatch.setattr(selector, "probe_all", dict)
+    monkeypatch.setattr(selector, "probe_all", lambda _: {})
     monkeypatch.setattr(selector, "measured", made.measured)
     monkeypatch.setattr(selection, "manifest", lambda: {"lite": get_model("lite")})
     return made

@@ -150,7 +150,7 @@ def fake_machine(
     log: list[str] = []
     kinds = {"CPU": CPU, "NPU": device, "CUDA": CUDA}
 
-    def probe(name: str) -> Availability:
+    def probe(name: str, _: object) -> Availability:
         return Availability(version, tuple(kinds[id] for backend, id in speeds if backend == name))
 
     def measure(name: str, path: Path, device: str, threads: int, *_: object) -> Measured:
