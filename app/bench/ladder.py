@@ -199,6 +199,7 @@ def _product(way: Candidate, count: int, paced: bool) -> Results:
             running.wait()
             return {"fps": (len(sink.ages) - first) / (time.monotonic() - begin)}
         time.sleep(count / FPS)
+        until(lambda: len(sink.ages) > first)
         watts, cpu, status = meter.watts(), sum(process.cpu_times()[:2]) - cpu, running.status()
     finally:
         running.stop()

@@ -94,6 +94,7 @@ def _program(settings: Settings, count: int) -> Results:
         process, before = psutil.Process(), running.status()
         cpu, begin, first = sum(process.cpu_times()[:2]), time.monotonic(), len(sink.ages)
         time.sleep(count / FPS)
+        until(lambda: len(sink.ages) > first)
         seconds, cpu, status = time.monotonic() - begin, sum(process.cpu_times()[:2]) - cpu, running.status()
         ages = sink.ages[first:]
     finally:
