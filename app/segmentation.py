@@ -40,6 +40,10 @@ HANG_SECONDS, HANG_SECONDS_CPU, HANG_RUNS = 0.3, 3.0, 10.0
 """A run that takes longer, and ten times as long as usual, has hung. 0.3 s leaves 0.2 for the next frame on another
 device; the CPU has no driver that can be lost, only other programs in its way, and gets more patience."""
 
+LAG, CHEAPER = 0.9, 0.7
+"""A network that takes more than this share of the time between two frames cannot keep up with the call as it is now,
+and one that measured at most this share of its CPU time is tried instead."""
+
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +118,7 @@ class Loader:
         self._lock = threading.Lock()
         self._failed: dict[Candidate | tuple[str, str], str] = {}
         self._running: Candidate | None = None
+        self._offered: Loaded | None = None
         self._retry, self._retry_at = FIRST_RETRY, 0.0
         self._settings = Settings()
         self._outcomes: list[Outcome] | None = None
@@ -211,6 +216,8 @@ class Loader:
                 return self._try_again
             if self._settings.quiet_on_battery and on_battery() != self._on_battery:
                 return self._load_best
+            if self._realtime and (ms := self._lag()):
+                return lambda: self._ease(ms)
 
     def _order(self, settings: Settings) -> None:
         self._settings = settings
@@ -247,6 +254,26 @@ class Loader:
         self._retry_at = time.monotonic() + self._retry
         self._load_best()
 
+    def _lag(self) -> float:
+        """Milliseconds that the running network takes when that is too long for the frames' rate, else 0."""
+        session = self._offered.session if self._offered else None
+        recent = session.recent_ms if isinstance(session, Request) else None
+        return recent if recent and recent > LAG * 1000 / self._settings.fps else 0.0
+
+    def _ease(self, ms: float) -> None:
+        """Load a cheaper way, where there is one: what was affordable when it was measured is not now."""
+        if self._offered is None:
+            return
+        slow, files = self._offered.candidate, selection.networks(self._settings)
+        known = self._outcomes or selector.remembered(files, selection.pin(self._settings))
+        cost = {outcome.candidate: outcome.cpu_ms for outcome in known if not outcome.problem}
+        as_dear = [way for way, cpu in cost.items() if cpu > CHEAPER * cost.get(slow, 0.0)]
+        if slow in cost and len(as_dear) < len(cost):
+            why = f"{slow.title} takes {ms:.0f} ms now, too long for {self._settings.fps} frames a second"
+            for way in as_dear:
+                self._note(way, why)
+            self._load_best()
+
     def _load_best(self) -> None:
         """Load what is known to be best. Where that is no CPU, which may take its time, a CPU comes first.
 
@@ -272,7 +299,7 @@ class Loader:
         key = candidate if candidate.device == "CPU" else (candidate.backend, candidate.device)
         self._note(key, f"{candidate} failed: {why}")
         if self._running == candidate:  # else another one is ready and about to be taken
-            self._running = standby.candidate if standby else None
+            self._running, self._offered = (standby.candidate, standby) if standby else (None, None)
         self._load_best()
 
     def _note(self, key: Candidate | tuple[str, str], why: str) -> None:
@@ -293,7 +320,7 @@ class Loader:
             if why is not None:
                 troubles.setdefault((candidate.backend, candidate.device), why)
                 continue
-            said = "; ".join(troubles.values()).rstrip(".")
+            said = "; ".join(dict.fromkeys(troubles.values())).rstrip(".")
             self.problem = Problem("segmenter", f"{said[0].upper()}{said[1:]}.", "Another is used.") if said else None
             return
         reasons = "; ".join(troubles.values()).rstrip(".") or "there is no candidate"
@@ -307,7 +334,7 @@ class Loader:
             self._note(candidate, f"{candidate}: {error}")
             return self._failed[candidate]
         with self._lock:
-            self._running = candidate
+            self._running, self._offered = candidate, loaded
             self._ready, unclaimed = loaded, self._ready
         if unclaimed:
             self.retire(unclaimed)

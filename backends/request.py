@@ -7,7 +7,10 @@ to, and whoever waited goes on with another session.
 from __future__ import annotations
 
 import queue
+import statistics
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -17,6 +20,9 @@ from numpy.typing import NDArray
 from backends import AsyncSession, BackendError, Session
 
 T = TypeVar("T")
+
+RECENT = 150
+"""Runs that are remembered: five seconds at 30 a second, longer than a browser takes to open a page."""
 
 _LEFT: list[Session] = []
 """Sessions that hung: kept, because freeing what a driver still works on is a crash."""
@@ -40,6 +46,14 @@ class Request:
         native = hasattr(session, "start") and hasattr(session, "wait")
         self._inner = cast(AsyncSession, session) if native else _Threaded(session)
         self._abandoned = False
+        self._began = 0.0
+        self._times: deque[float] = deque(maxlen=RECENT)
+
+    @property
+    def recent_ms(self) -> float | None:
+        """The median of the last `RECENT` runs; None while there were fewer."""
+        times = list(self._times)
+        return statistics.median(times) * 1e3 if len(times) == RECENT else None
 
     def start(self) -> None:
         """Begin a run and return at once; until `finish` both arrays are the runtime's.
@@ -49,6 +63,7 @@ class Request:
         """
         if self._abandoned:
             raise BackendError("it hung and was given up.")
+        self._began = time.perf_counter()
         self._inner.start()
 
     def finish(self) -> None:
@@ -61,6 +76,7 @@ class Request:
             self._abandoned = True
             _LEFT.append(self._session)
             raise BackendError(f"it did not answer within {self._limit:.1f} s and was given up.")
+        self._times.append(time.perf_counter() - self._began)
 
     def run(self) -> None:
         """Both halves at once."""

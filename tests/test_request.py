@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends import BackendError
-from backends.request import Request, within
+from backends.request import RECENT, Request, within
 
 
 class Network:
@@ -59,6 +59,19 @@ def test_a_run_in_two_halves_leaves_the_caller_free(kind: type[Network]) -> None
     assert request.output.tolist() == [6.0] * 3
     request.close()
     assert session.closed == 1
+
+
+@pytest.mark.parametrize("kind", [Network, Native])
+def test_its_recent_runs_are_timed(kind: type[Network]) -> None:
+    request = Request(kind(), 5.0)
+    for _ in range(RECENT - 1):
+        request.run()
+    assert request.recent_ms is None, "too few to judge"
+    request.start()
+    time.sleep(0.01)
+    request.finish()
+    assert request.recent_ms is not None and 0 < request.recent_ms < 10, "the median"
+    request.close()
 
 
 @pytest.mark.parametrize("kind", [Network, Native])

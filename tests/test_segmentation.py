@@ -16,7 +16,8 @@ from app.segmentation import Loaded, Loader, load
 from app.settings import Settings
 from backends import BackendError, selector
 from backends.child import Cancelled
-from backends.choice import Outcome
+from backends.choice import Outcome, Verdict
+from backends.request import Request
 from backends.tiers import Candidate, Network, Pin
 from models.manifest import ModelError, get_model
 
@@ -347,6 +348,53 @@ def test_on_battery_a_cheaper_network_takes_over(
     else:
         time.sleep(0.3)
         assert loader.take() is None
+
+
+@pytest.mark.parametrize("cheaper", [True, False])
+def test_a_network_that_cannot_keep_up_now_gives_way_to_a_cheaper_one(
+    cheaper: bool, machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.5)
+    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
+    two = dataclasses.replace(CPU, threads=2)
+    measured = [Outcome(CPU, ms=8.0, cpu_ms=8.0), Outcome(two, ms=5.0, cpu_ms=9.0)]
+    measured += [Outcome(LITERT, ms=12.0, cpu_ms=5.0 if cheaper else 7.9)]
+    monkeypatch.setattr(selector, "remembered", lambda *_: measured)
+    monkeypatch.setattr(selector, "measured", lambda *_, **__: measured)
+    monkeypatch.setattr(selection, "rank", lambda outcomes, *_: [Verdict(o, True, "") for o in outcomes])
+    milliseconds: dict[Candidate, float] = {}
+
+    def load(candidate: Candidate) -> Loaded:
+        made = machine.load(candidate)
+        request = Request(made.session, 1.0)
+        return Loaded(made.segmenter, Timed(request, lambda: milliseconds.get(candidate)), candidate)
+
+    monkeypatch.setattr(module, "load", load)
+    loader.wanted(Settings())
+    assert take(loader).candidate == CPU
+    milliseconds[CPU] = 45.0
+    if cheaper:
+        assert take(loader).candidate == LITERT, "not the other that costs as much"
+        until(lambda: loader.problem)
+        assert "takes 45 ms now, too long for 30 frames a second" in str(loader.problem)
+        milliseconds.clear()
+        assert take(loader).candidate == CPU, "it is tried again later"
+        until(lambda: loader.problem is None)
+    else:
+        time.sleep(0.3)
+        assert loader.take() is None and loader.problem is None, "a slow mask is better than none"
+
+
+class Timed(Request):
+    """A request that says how long it takes."""
+
+    def __init__(self, request: Request, milliseconds: Callable[[], float | None]) -> None:
+        super().__init__(request, 1.0)
+        self._milliseconds = milliseconds
+
+    @property
+    def recent_ms(self) -> float | None:
+        return self._milliseconds()
 
 
 def test_load_runs_the_network_before_the_first_frame_does(monkeypatch: pytest.MonkeyPatch) -> None:
