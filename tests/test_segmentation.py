@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -434,3 +436,50 @@ def test_files_get_the_best_masks_and_calls_what_they_can_afford(monkeypatch: py
     assert selection.ways(Settings(), measured, realtime=False)[0] == hd
     assert selection.ways(Settings(), [], realtime=False)[0].model == "hd", "also before anything is measured"
     assert selection.ways(Settings(), [])[0].model == "lite", "which loads sooner"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_every_session_is_closed_once(
+    seed: int, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings change, devices fail and come back in any order; who runs is always one that is open."""
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.02)
+    monkeypatch.setattr(module, "POWER_SECONDS", 0.01)
+    chance = random.Random(seed)
+    closed: Counter[int] = Counter()
+    sessions: list[object] = []
+
+    def load(candidate: Candidate) -> Loaded:
+        made = machine.load(candidate)
+        sessions.append(made.session)
+        number = len(sessions)
+        monkeypatch.setattr(made.session, "close", lambda: closed.update([number]))
+        return made
+
+    monkeypatch.setattr(module, "load", load)
+    machine.known = [GPU, CPU, LITERT]
+    loader = Loader()
+    loader.start()
+    running: Loaded | None = None
+    for _ in range(150):
+        machine.best = chance.sample([GPU, CPU, LITERT], 3)
+        machine.broken = {str(GPU): "gone"} if chance.random() < 0.4 else {}
+        match chance.randrange(4):
+            case 0:
+                loader.wanted(Settings().replace(backend=chance.choice(["auto", "litert", "onnxruntime"])))
+            case 1 if running is not None:
+                running = loader.failed(running, "lost")
+            case _:
+                if (new := loader.take()) is not None:
+                    if running is not None:
+                        loader.retire(running)
+                    running = new
+        if running is not None:
+            assert not closed[sessions.index(running.session) + 1], "it runs, so it is open"
+        time.sleep(chance.random() * 0.01)
+    loader.stop()
+    loader.join()
+    if running is not None:
+        running.session.close()
+    until(lambda: len(closed) == len(sessions))
+    assert set(closed.values()) == {1} and len(sessions) > 5
