@@ -208,8 +208,7 @@ def _add_matte_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_bench_flags(parser: argparse.ArgumentParser) -> None:
     parts = ("all", "compose", "backends", "pipeline", "start", "ladder", "peer", "memory")
-    what = "What to measure (all: without the last three, which take minutes)."
-    parser.add_argument("what", nargs="?", default="all", choices=parts, help=what)
+    parser.add_argument("what", nargs="?", default="all", choices=parts, help="What to measure (all: without memory).")
     parser.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
     parser.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
     parser.add_argument(

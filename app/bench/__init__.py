@@ -25,12 +25,8 @@ TEXTS: dict[str, Callable[[Any], list[str]]] = {
 """Each bench, and how its results become lines of Markdown."""
 
 
-LONG = ("ladder", "peer", "memory")
-"""What takes minutes and is left out of "all"."""
-
-
 def measure(what: str, *, frames: int, minutes: float, peer_model: Path | None = None) -> Results:
-    """Measure `what`: one of `TEXTS`, or "all" of them but the `LONG`.
+    """Measure `what`: one of `TEXTS`, or "all" of them but the long last.
 
     Args:
         frames: frames a measurement.
@@ -49,7 +45,7 @@ def measure(what: str, *, frames: int, minutes: float, peer_model: Path | None =
         "start": start.measure,
         "memory": lambda: memory.measure(minutes),
     }
-    chosen = [name for name in parts if what == name or (what == "all" and name not in LONG)]
+    chosen = [name for name in parts if what == name or (what == "all" and name != "memory")]
     return {"machine": machine()} | {name: parts[name]() for name in chosen}
 
 
