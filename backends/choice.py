@@ -15,6 +15,11 @@ DELAY = 0.25
 """A millisecond of waiting counts as so much CPU time: among the affordable the cheapest wins, and of two that cost
 nearly the same (a GPU and an NPU, one thread and two) the faster."""
 
+LOADING, LOADING_MOST = 1e-3, 1000.0
+"""A second of loading counts as a millisecond of every frame, and no load for more than this: at every start somebody
+waits for it, and what loads long takes more memory too (OpenVINO three times what LiteRT takes, BENCHMARKS.md). What a
+driver compiles the first time does not come again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -112,8 +117,10 @@ def _coarse(outcome: Outcome, budget: Budget) -> bool:
 
 
 def _cost(outcome: Outcome, budget: Budget) -> float:
-    """CPU time and, at a fraction, delay; for a file the delay alone."""
-    return outcome.ms if budget.fps == 0 else outcome.cpu_ms + DELAY * outcome.ms
+    """CPU time and, at a fraction, delay and loading; for a file the delay alone."""
+    if budget.fps == 0:
+        return outcome.ms
+    return outcome.cpu_ms + DELAY * outcome.ms + LOADING * min(outcome.load_ms, LOADING_MOST)
 
 
 def _why(outcome: Outcome, best: Outcome, budget: Budget, tiers: Mapping[str, str]) -> str:
@@ -129,5 +136,7 @@ def _why(outcome: Outcome, best: Outcome, budget: Budget, tiers: Mapping[str, st
         return f"not chosen: {best.candidate.model} is affordable and cuts out better"
     if budget.fps == 0:
         return "not chosen: rounded" if _coarse(outcome, budget) else "not chosen: slower"
-    dearer = outcome.cpu_ms >= best.cpu_ms
-    return f"not chosen: {'takes more CPU time' if dearer else 'slower'} than the chosen"
+    if outcome.cpu_ms >= best.cpu_ms:
+        return "not chosen: takes more CPU time than the chosen"
+    slower = outcome.ms > best.ms
+    return f"not chosen: {'slower than the chosen' if slower else 'saves little and takes longer to load'}"
