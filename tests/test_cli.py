@@ -175,14 +175,18 @@ def test_a_run_that_nobody_could_see_is_a_failure(capsys: pytest.CaptureFixture[
     assert "video99" in captured.out
 
 
-@pytest.mark.parametrize("command", ["devices", "models", "doctor"])
+@pytest.mark.parametrize("command", ["devices --backend litert --model lite --threads 1", "models", "doctor"])
 def test_reports_are_json_and_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    main([command, "--json"])
+    main([*command.split(), "--json"])
     facts = json.loads(capsys.readouterr().out)
     assert facts
-    main([command])
+    main(command.split())
     text = capsys.readouterr().out
     assert "{" not in text
+    if command.startswith("devices"):
+        chosen = facts["candidates"][0]
+        assert (chosen["backend"], chosen["threads"], chosen["problem"]) == ("litert", 1, "")
+        assert f"→ {chosen['title']}: {chosen['ms']:.1f} ms" in text, "the same, remembered"
     if command == "models":
         assert facts[0]["name"] == "lite" and all("verified" in f["state"] for f in facts[0]["files"])
 
