@@ -121,6 +121,7 @@ class Loader:
         self._offered: Loaded | None = None
         self._retry, self._retry_at = FIRST_RETRY, 0.0
         self._settings = Settings()
+        self._lacking = ""
         self._outcomes: list[Outcome] | None = None
         self._unmeasured = False
         self._on_battery = False
@@ -220,6 +221,11 @@ class Loader:
                 return lambda: self._ease(ms)
 
     def _order(self, settings: Settings) -> None:
+        self._lacking = ""
+        try:
+            selection.models(settings)
+        except ModelError as error:  # of a file of settings from another version, say
+            self._lacking, settings = str(error), settings.replace(model="auto")
         self._settings = settings
         self._failed.clear()
         self._outcomes = None
@@ -280,14 +286,14 @@ class Loader:
         A file waits for the best, also for the next when that is lost: nobody watches.
         """
         self._on_battery = on_battery()
-        anything = selection.unpinned(self._settings)
         wanted = self._ways(self._settings, self._outcomes)
-        ways = wanted + self._ways(anything, None)
-        on_cpu = [way for way in self._ways(anything, None) if way.device == "CPU"]
+        anything = self._ways(selection.unpinned(self._settings), None)
+        ways, on_cpu = wanted + anything, [way for way in anything if way.device == "CPU"]
+        lacking = self._lacking or ("" if wanted else "what the settings hold fast is not here")
         if self._realtime and self._running is None and ways and ways[0].device != "CPU":
             self._load_first(on_cpu)
         returns = self._running is not None and self._running.device == "CPU"  # `retire` will bring it back
-        self._load_first(ways, "" if wanted else "what the settings hold fast is not here")
+        self._load_first(ways, lacking)
         if self._realtime and not returns:
             self._prepare_standby(on_cpu)
 
