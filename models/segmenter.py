@@ -64,10 +64,13 @@ class Segmenter:
         low, high = float(alpha.min()), float(alpha.max())
         if not (np.isfinite(alpha.sum()) and low >= -1e-3 and high <= 1 + 1e-3):
             raise UntrustedMask(f"{self.model.name} gave values from {low} to {high} for a mask")
-        if box == (0, 0, alpha.shape[1], alpha.shape[0]):
+        if box == (0, 0, *self._image.shape[1::-1]):
             return alpha
-        x, y, width, height = box
-        inside = alpha[y : y + height, x : x + width]
+        # The alpha may have another size than the picture.
+        across, down = alpha.shape[1] / self._image.shape[1], alpha.shape[0] / self._image.shape[0]
+        left, right = (round(across * x) for x in (box[0], box[0] + box[2]))
+        top, bottom = (round(down * y) for y in (box[1], box[1] + box[3]))
+        inside = alpha[top : max(bottom, top + 1), left : max(right, left + 1)]
         enlarged: NDArray[np.float32] = cv2.resize(inside, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return enlarged
 

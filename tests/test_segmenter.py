@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -47,6 +49,24 @@ def test_the_mask_lies_where_the_person_is(size: tuple[int, int]) -> None:
     expected = np.zeros((HEIGHT, WIDTH), np.float32)
     expected[: HEIGHT // 2, : WIDTH // 2] = 1
     assert np.abs(mask - expected).mean() < 0.03
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
+def test_an_alpha_of_half_the_size_lies_where_the_person_is(size: tuple[int, int]) -> None:
+    half = dataclasses.replace(LITE.output, width=WIDTH // 2, height=HEIGHT // 2)
+    model = dataclasses.replace(LITE, output=half)
+    image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(half.shape, np.float32)
+
+    def run() -> None:
+        alpha[0, ..., 0] = red_is_person(image[0])[::2, ::2]
+
+    frame = np.zeros((size[1], size[0], 3), np.uint8)
+    frame[: size[1] // 2, : size[0] // 2] = (0, 0, 255)
+    mask = Segmenter(model, image, alpha, run)(frame)
+    assert mask.shape == (HEIGHT // 2, WIDTH // 2)
+    expected = np.zeros(mask.shape, np.float32)
+    expected[: HEIGHT // 4, : WIDTH // 4] = 1
+    assert np.abs(mask - expected).mean() < 0.05
 
 
 def test_a_tall_frame_is_padded_instead_of_squeezed() -> None:
