@@ -9,6 +9,7 @@ training to start from, and the files before they were packed in the run's folde
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import re
 import warnings
@@ -111,10 +112,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.training.export", description=__doc__)
     parser.add_argument("--config", required=True, help="a name in models/training/configs")
     parser.add_argument("--name", help="the model's, unless it is the configuration's")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="unless the configuration's")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where the run's checkpoint is")
     parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="where the files go")
     args = parser.parse_args()
     config = read_config(args.config)
+    if args.size:  # convolutions take any size
+        config = dataclasses.replace(config, width=args.size[0], height=args.size[1])
     name = args.name or config.name
     network = trained(config, args.runs / config.name / CHECKPOINT)
     module = deployed(network)
