@@ -161,7 +161,9 @@ class Loader:
         with self._lock:
             standby, self._standby = self._standby, None
         self._close(lost)
-        self.problem = Problem("segmenter", f"{lost.candidate} failed: {why}", "Another is used.")
+        # A file's run ends with a problem, and whether there is another network only the loader's thread can tell.
+        problem = Problem("segmenter", f"{lost.candidate} failed: {why}", "Another is used.")
+        self.problem = problem if self._realtime else None
         self._orders.put(lambda: self._replace(lost.candidate, why, standby))
         return standby
 

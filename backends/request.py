@@ -1,15 +1,17 @@
 """A run that is started and waited for, and given up when it does not end.
 
 A driver that hangs inside a call cannot be interrupted: the call is left to itself, with the arrays it may still write
-to, and whoever waited goes on with another session.
+to, and whoever waited goes on with another session. Should it end after all, its session is closed then.
 """
 
 from __future__ import annotations
 
+import logging
 import queue
 import statistics
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -21,18 +23,21 @@ from backends import AsyncSession, BackendError, Session
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 RECENT = 150
 """Runs that are remembered: five seconds at 30 a second, longer than a browser takes to open a page."""
 
-_LEFT: list[Session] = []
-"""Sessions that hung: kept, because freeing what a driver still works on is a crash."""
+LATER = 60.0
+"""Pause between two looks at a run that was given up: nobody waits for it."""
 
 
 class Request:
     """Gives any session a run in two halves, between which the caller does other work, and a time limit.
 
     A runtime's own asynchronous requests are used where there are such; else the session runs in a thread, which costs
-    0.04 ms a run (measured on `lite`, whose run takes 2.3 ms). One thread uses it at a time.
+    0.04 ms a run (measured on `lite`, whose run takes 2.3 ms); it ends with `close`, or when the request is forgotten.
+    One thread uses it at a time.
 
     Args:
         session: what to run; `close` closes it.
@@ -42,7 +47,7 @@ class Request:
     def __init__(self, session: Session, limit: float) -> None:
         self.input: NDArray[Any] = session.input
         self.output: NDArray[np.float32] = session.output
-        self._session, self._limit = session, limit
+        self._limit = limit
         native = hasattr(session, "start") and hasattr(session, "wait")
         self._inner = cast(AsyncSession, session) if native else _Threaded(session)
         self._abandoned = False
@@ -74,7 +79,7 @@ class Request:
         """
         if not self._inner.wait(self._limit):
             self._abandoned = True
-            _LEFT.append(self._session)
+            threading.Thread(target=self._close_later, name="given up", daemon=True).start()
             raise BackendError(f"it did not answer within {self._limit:.1f} s and was given up.")
         self._times.append(time.perf_counter() - self._began)
 
@@ -88,6 +93,15 @@ class Request:
         if not self._abandoned:
             self._inner.close()
 
+    def _close_later(self) -> None:
+        """Wait for the end of a run that was given up; freeing what a driver still works on is a crash."""
+        try:
+            while not self._inner.wait(LATER):
+                pass
+        except Exception as error:
+            log.info("A run that was given up has failed: %s", error)
+        self._inner.close()
+
 
 class _Threaded:
     """A session in a thread of its own."""
@@ -96,15 +110,8 @@ class _Threaded:
         self._session = session
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ends: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="network", daemon=True).start()
-
-    def _work(self) -> None:
-        while (order := self._orders.get()) is not None:
-            try:
-                order()
-                self._ends.put(None)
-            except Exception as error:
-                self._ends.put(error)
+        threading.Thread(target=_serve, args=(self._orders, self._ends), name="network", daemon=True).start()
+        weakref.finalize(self, self._orders.put, None)
 
     def start(self) -> None:
         self._orders.put(self._session.run)
@@ -121,6 +128,16 @@ class _Threaded:
     def close(self) -> None:
         self._session.close()
         self._orders.put(None)
+
+
+def _serve(orders: queue.SimpleQueue[Callable[[], None] | None], ends: queue.SimpleQueue[Exception | None]) -> None:
+    """Carry out orders until None comes; knows nothing of who gives them, so that they may be forgotten."""
+    while (order := orders.get()) is not None:
+        try:
+            order()
+            ends.put(None)
+        except Exception as error:
+            ends.put(error)
 
 
 def within(seconds: float, function: Callable[[], T], what: str) -> T:

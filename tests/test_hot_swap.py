@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 from test_privacy import BASE, numbered, seeing_network
 
 import app.segmentation as segmentation
+from app import selection
+from app.capture import EndOfSource
 from app.capture.supervisor import SupervisedSource
 from app.capture.testpattern import contains_raw_background
 from app.frame import Picture
 from app.pipeline import Pipeline
-from backends import Availability, BackendError, Device, child
+from backends import Availability, BackendError, Device, child, selector
+from backends.tiers import Candidate
 from models.manifest import get_model
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -255,3 +258,54 @@ def test_a_gpu_that_is_lost_while_another_loads_leaves_the_picture_running(
     assert any("CUDA error 719" in str(p) for p in pipeline.status().problems)
     runtime.run_error = ""
     until(lambda: runs_on(pipeline, "CUDA"))
+
+
+class Film:
+    """A short file of the pattern."""
+
+    name, fps, live = "film", 30.0, False
+
+    def __init__(self) -> None:
+        self._numbers = iter(range(30))
+
+    def read(self) -> NDArray[np.uint8]:
+        if (number := next(self._numbers, None)) is None:
+            raise EndOfSource
+        return numbered(number)
+
+    def close(self) -> None: ...
+
+
+def test_a_file_waits_for_another_network_when_the_gpu_is_lost(
+    runtime: FakeRuntime, sink: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not end with the trouble while the next network is being loaded."""
+    selection.measure(CHOSEN, selector.probe_all())
+    load, loading = segmentation.load, threading.Event()
+
+    def slow(candidate: Candidate) -> segmentation.Loaded:
+        if loading.is_set():
+            time.sleep(0.2)
+        return load(candidate)
+
+    monkeypatch.setattr(segmentation, "load", slow)
+
+    def lose_it(picture: Picture) -> None:
+        Timed.write(sink, picture)
+        if len(sink.times) == 10:
+            loading.set()
+            runtime.run_error = "CUDA error 719"
+
+    monkeypatch.setattr(sink, "write", lose_it)
+    made = Pipeline(
+        CHOSEN,
+        realtime=False,
+        loop=False,
+        supervise=lambda s: SupervisedSource(Film, realtime=False),
+        open_sink=lambda *_: sink,
+    )
+    made.start()
+    assert made.wait(30)
+    made.stop()
+    assert (len(sink.times), sink.raw, made.status().covered) == (30, 0, 1)
+    assert {name for name, _ in runtime.runs} == {CUDA, "failed", CPU}

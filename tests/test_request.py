@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -43,6 +44,17 @@ class Native(Network):
 
     def wait(self, seconds: float) -> bool:
         return self.going.wait(seconds)
+
+
+def others(before: list[threading.Thread]) -> set[threading.Thread]:
+    return set(threading.enumerate()) - set(before)
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", [Network, Native])
@@ -88,7 +100,7 @@ def test_what_a_run_raises_comes_out_and_the_next_goes_on(kind: type[Network]) -
 
 @pytest.mark.parametrize("kind", [Network, Native])
 def test_a_run_that_hangs_is_given_up_for_ever(kind: type[Network]) -> None:
-    session = kind()
+    before, session = threading.enumerate(), kind()
     request = Request(session, 0.1)
     session.going.clear()
     start = time.monotonic()
@@ -100,6 +112,24 @@ def test_a_run_that_hangs_is_given_up_for_ever(kind: type[Network]) -> None:
     assert time.monotonic() - start < 2
     assert session.closed == 0, "freeing what a driver works on is a crash"
     session.going.set()
+    until(lambda: not others(before))
+    assert session.closed == 1, "it ended after all"
+
+
+def test_a_request_that_nobody_holds_any_more_ends_its_thread() -> None:
+    """A load that ends when nobody waits for it any more, say."""
+    before, late, session = threading.enumerate(), threading.Event(), Network()
+
+    def load() -> Request:
+        late.wait()
+        request = Request(session, 5.0)
+        request.run()
+        return request
+
+    with pytest.raises(BackendError):
+        within(0.1, load, "Loading")
+    late.set()
+    until(lambda: not others(before))
 
 
 def test_a_function_that_never_returns_is_left_to_itself() -> None:
