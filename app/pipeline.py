@@ -257,7 +257,7 @@ class Pipeline:
             while not self._stopping.is_set():
                 work = work or self._begin(processor, CARD_SECONDS)
                 if work is None:
-                    if self._inbox.closed:
+                    if self._inbox.ended:
                         return
                     continue
                 if settings is not self._settings:
@@ -332,7 +332,7 @@ class Pipeline:
                 settings = self._configure_sinks()
                 if picture is not None:
                     self._write(picture, settings)
-                elif self._outbox.closed:
+                elif self._outbox.ended:
                     break
                 elif self._realtime:
                     self._card = True

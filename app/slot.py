@@ -43,6 +43,12 @@ class Slot(Generic[T]):
             self._changed.notify_all()
             return item
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is closed and nothing is inside any more; a `take` that found nothing may be older than the last."""
+        with self._changed:
+            return self.closed and self._item is None
+
     def close(self) -> None:
         """Wake everyone up; later calls do nothing."""
         with self._changed:

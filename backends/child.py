@@ -30,6 +30,9 @@ takes up to a minute for networks of this size by its documentation."""
 POLL_SECONDS = 0.1
 """Pause between two looks at whether the answer is still wanted."""
 
+KILL_SECONDS = 1.0
+"""A child that is killed is gone in milliseconds, or never."""
+
 WARM_UP, RUNS, WINDOW, SECONDS = 3, 48, 8, 1.5
 """Runs before measuring; runs while measuring, at most so many, at least a window of so few, and none begun after so
 many seconds. The quietest window counts: what else runs on the machine just now (a browser that starts) only ever adds,
@@ -59,20 +62,19 @@ def ask(arguments: list[str], seconds: float, cancelled: Callable[[], bool] = ne
     """
     root = Path(__file__).parent.parent
     end = time.monotonic() + seconds
-    command = [sys.executable, "-m", *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=root, creationflags=NO_WINDOW) as process:
-        while True:
-            try:
-                out, err = process.communicate(timeout=POLL_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                wanted, late = not cancelled(), time.monotonic() > end
-            if late or not wanted:
-                process.kill()
-                if not wanted:
-                    raise Cancelled
-                raise BackendError(f"it did not answer within {seconds:.0f} s: update the device's driver")
+    command, pipe = [sys.executable, "-m", *arguments], subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=root, creationflags=NO_WINDOW)
+    while True:
+        try:
+            out, err = process.communicate(timeout=POLL_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            if cancelled():
+                _end(process)
+                raise Cancelled from None
+            if time.monotonic() > end:
+                _end(process)
+                raise BackendError(f"it did not answer within {seconds:.0f} s: update the device's driver") from None
     try:
         answer: dict[str, Any] = json.loads(out.splitlines()[-1])
     except (ValueError, IndexError):
@@ -81,6 +83,13 @@ def ask(arguments: list[str], seconds: float, cancelled: Callable[[], bool] = ne
     if "error" in answer:
         raise BackendError(answer["error"])
     return answer
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a child; one that hangs inside its driver in the kernel cannot be ended and is left to itself."""
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=KILL_SECONDS)
 
 
 def probe(name: str, cancelled: Callable[[], bool] = never) -> Availability:

@@ -99,6 +99,23 @@ def test_a_child_that_crashes_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPa
     assert time.monotonic() - start < 5
 
 
+def test_a_child_that_cannot_be_killed_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that waits for its driver in the kernel takes no signal: whoever asked goes on all the same."""
+    children: list[subprocess.Popen[str]] = []
+    monkeypatch.setattr(POPEN, "kill", lambda self: children.append(self))
+    monkeypatch.setattr(child, "PROBE_SECONDS", 0.2)
+    fake_child(monkeypatch, "hang")
+    assert "update the device's driver" in child.probe("openvino").problem
+    with pytest.raises(child.Cancelled):
+        child.probe("openvino", lambda: True)
+    assert len(children) == 2
+    monkeypatch.undo()
+    for process in children:
+        assert process.poll() is None, "it hangs still"
+        process.kill()
+        process.communicate()
+
+
 def test_a_measurement_that_nobody_wants_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_child(monkeypatch, "hang")
     start = time.monotonic()
