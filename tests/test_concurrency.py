@@ -154,11 +154,16 @@ def test_each_frame_carries_its_own_mask(
 def test_the_next_mask_is_made_while_a_frame_is_composited(
     sink: RecordingSink, network: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compositing frame n waits until the network has begun with n + 1: one after the other this would never come."""
-    begun = threading.Semaphore(0)
+    """Compositing frame n waits until the network has begun with n + 1: one after the other this would never come.
+
+    No mask is ready before the next frame is there, so that nothing depends on who is faster.
+    """
+    frames, begun = 20, threading.Semaphore(0)
+    pipeline = make(sink, frames, 0.0)
 
     def answer(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         begun.release()
+        until(lambda: pipeline._inbox._item is not None or pipeline._inbox.closed, 60)
         return mask_of(image)
 
     together: list[bool] = []
@@ -166,19 +171,41 @@ def test_the_next_mask_is_made_while_a_frame_is_composited(
 
     def waiting(self: Compositor, *args: object) -> None:
         if not together:
-            assert begun.acquire(timeout=10), "its own"
-        if len(together) < 19 and all(together):
-            together.append(begun.acquire(timeout=5))
+            assert begun.acquire(timeout=60), "its own"
+        if len(together) < frames - 1 and all(together):
+            together.append(begun.acquire(timeout=60))
         compose(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Compositor, "compose", waiting)
     network(answer)
-    pipeline = make(sink, 20, 0.0)
     pipeline.start()
-    assert pipeline.wait(60)
+    assert pipeline.wait(300)
     pipeline.stop()
-    assert len(sink.pictures) == 20
-    assert together == [True] * 19
+    assert len(sink.pictures) == frames
+    assert together == [True] * (frames - 1)
+
+
+@pytest.mark.parametrize("slot", ["_inbox", "_outbox"])
+def test_the_last_frame_is_not_lost_when_it_comes_just_after_the_wait_for_it(
+    sink: RecordingSink, network: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch, slot: str
+) -> None:
+    """A wait that ends without a frame, and before anybody looks what is up the last one is put and the slot closed."""
+    network(mask_of)
+    pipeline = make(sink, 1, 0.0)
+    waited = getattr(pipeline, slot)
+    take = waited.take
+
+    def late(timeout: float) -> object:
+        if waited.closed:
+            return take(timeout)
+        until(lambda: waited.closed)
+        return None
+
+    monkeypatch.setattr(waited, "take", late)
+    pipeline.start()
+    assert pipeline.wait(20)
+    pipeline.stop()
+    assert len(sink.pictures) == 1
 
 
 def test_no_stage_allocates_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
