@@ -45,7 +45,7 @@ class Slot(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether it is closed and nothing is inside any more; a `take` that found nothing may be older than the last."""
+        """Whether it is closed and empty for good; a `take` that found nothing may be older than the last `put`."""
         with self._changed:
             return self.closed and self._item is None
 
