@@ -334,6 +334,23 @@ def test_a_thin_network_grows_and_does_the_same_at_first(tmp_path: Path) -> None
     assert grown.encoder.stages[5][3].project[1].weight.grad.abs().max() > 0  # the new block can learn
 
 
+def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    config = dataclasses.replace(read_config("lite"), start="lite", frozen=True, rate=0.1)
+    config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, detail=8))
+    trainer = Trainer(config, tmp_path, torch.device("cpu"))
+    before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+    image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
+    trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))
+    after = trainer.network.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(("encoder", "bottleneck", "decoder"))} <= same
+    assert not {"detail.0.0.weight", "fuse.skip.0.weight", "head.weight"} & same
+
+
 def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from models.training.config import read_config

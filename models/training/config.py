@@ -41,6 +41,7 @@ class Config:
         average: how much of the averaged weights is kept each step; those are evaluated and exported.
         seed: of everything drawn.
         start: the network in `kept/` whose weights to start with, "" for ImageNet's.
+        frozen: whether those weights stay as they are, and only what is new learns.
         kinds: how often each kind of picture is drawn, 1 if not named.
         pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
@@ -57,6 +58,7 @@ class Config:
     seed: int
     shape: Shape
     start: str = ""
+    frozen: bool = False
     loss: Loss = field(default_factory=Loss)
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)

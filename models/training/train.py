@@ -47,18 +47,21 @@ def rate_at(progress: float, config: Config) -> float:
 
 def parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Weights decay; biases and batch norms, which have one dimension, do not."""
-    parameters = list(network.parameters())
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
 
 
-def load_start(network: Segmenter, name: str, runs: Path) -> None:
+def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     """Take over the weights of a network kept in git or, where there is none, of a run's average.
 
     A thinner network's encoder is grown to this one's size and does the same at first. Other layers that it lacks or
     has in another size begin anew: a core learns at half size before it gets its detail branch.
+
+    Returns:
+        The names of the tensors that were taken over as they are.
 
     Raises:
         FileNotFoundError: there is neither.
@@ -76,6 +79,17 @@ def load_start(network: Segmenter, name: str, runs: Path) -> None:
     ours = network.state_dict()
     fitting = {key: value for key, value in theirs.items() if key in ours and ours[key].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
+    return set(fitting)
+
+
+def begin_learning(network: nn.Module, frozen: set[str]) -> None:
+    """Put the network into training mode but for the layers whose tensors are frozen, statistics included."""
+    network.train()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    for name, module in network.named_modules():
+        if f"{name}.running_mean" in frozen:
+            module.eval()
 
 
 class Trainer:
@@ -85,11 +99,14 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
         self.network = Segmenter(config.shape)
+        self.frozen: set[str] = set()
         if config.start:
-            load_start(self.network, config.start, folder.parent)
+            taken = load_start(self.network, config.start, folder.parent)
+            self.frozen = taken if config.frozen else set()
         else:
             load_imagenet(self.network.encoder)
         self.network.to(device, memory_format=torch.channels_last)
+        begin_learning(self.network, self.frozen)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, config.decay), lr=config.rate)
         self.step, self.pictures, self.seconds = 0, 0, 0.0
@@ -177,7 +194,6 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     batches = iter(loader(Composites(ours, rooms, config), config, trainer.pictures, workers))
     forward = torch.compile(trainer.network) if trainer.device.type == "cuda" else trainer.network
     log = RunLog(trainer.folder, trainer.step)
-    trainer.network.train()
     since_save, losses = 0.0, []
     whole, unit = (config.pictures, "picture") if config.pictures else (round(60 * config.minutes), "s")
     with tqdm(total=whole, initial=round(whole * trainer.progress), unit=unit, mininterval=5) as bar:
