@@ -85,7 +85,7 @@ class Pipeline:
         self._publisher = Publisher(open_sink or _sink_opener(realtime), forgiving=realtime)
         self._inbox: Slot[Frame] = Slot(patient=not realtime)
         self._outbox: Slot[Picture] = Slot(patient=not realtime)
-        self._frames, self._pictures = Buffers(), Buffers()
+        self._frames, self._pictures, self._cutouts = Buffers(), Buffers(), Buffers()
         self._loader = Loader(realtime=realtime)
         self._loaded: Loaded | None = None
         self._source: SupervisedSource | None = None
@@ -249,7 +249,7 @@ class Pipeline:
     def _process_frames(self) -> None:
         # A conversion has no pauses: frames follow each other however long they take.
         forget = FORGET_SECONDS if self._realtime else math.inf
-        processor = self._processor = Processor(self._settings, self._stopwatch, forget_seconds=forget)
+        processor = self._processor = Processor(self._settings, self._stopwatch, self._cutouts, forget_seconds=forget)
         settings, doubts = self._settings, 0
         work: Work | None = None
         late: Exception | None = None
@@ -296,6 +296,11 @@ class Pipeline:
         pushed_out = self._outbox.put(picture)
         if pushed_out is not None:
             self._pictures.give(pushed_out.i420)
+            self._give_cutout(pushed_out)
+
+    def _give_cutout(self, picture: Picture) -> None:
+        if picture.bgra is not None:
+            self._cutouts.give(picture.bgra)
 
     def _swap_segmenter(self) -> None:
         """Take over a newly loaded segmenter between two frames."""
@@ -362,6 +367,7 @@ class Pipeline:
         instead = Picture(-1, picture.captured_at, card(*picture.size))
         start = time.monotonic()
         taken = self._publisher.write(picture if settings.on_air and not hidden else instead)
+        self._give_cutout(picture)
         now = time.monotonic()
         self._stopwatch.add("publish", now - start)
         self._stopwatch.add("total", now - picture.captured_at)

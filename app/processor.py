@@ -12,13 +12,13 @@ room. The only way to the raw frame is the effect `none`, which the settings ref
 from __future__ import annotations
 
 import time
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.buffers import Buffers
 from app.compose.blur import Blur
 from app.compose.card import card
 from app.compose.compositor import Compositor
@@ -38,9 +38,6 @@ EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_ro
 
 EFFECT_RETRY_SECONDS = 5.0
 """Pause between two tries to build an effect: a broken picture takes some 50 ms, which one frame in 150 can bear."""
-
-CUTOUTS = 4
-"""Buffers with alpha in turns: one being made, one waiting, one being published, and one to spare."""
 
 FORGET_SECONDS = 0.5
 """After a gap this long the last mask says nothing about the new one: a person turns their head in half a second."""
@@ -79,12 +76,21 @@ class Processor:
     Args:
         settings: the settings to start with; `configure` changes them.
         stopwatch: where the stages' durations are noted.
+        cutouts: where the pictures' `bgra` come from; whoever is done with a picture gives it back there.
         forget_seconds: after a gap this long the last mask is not used for the next.
     """
 
-    def __init__(self, settings: Settings, stopwatch: Stopwatch, *, forget_seconds: float = FORGET_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stopwatch: Stopwatch,
+        cutouts: Buffers | None = None,
+        *,
+        forget_seconds: float = FORGET_SECONDS,
+    ) -> None:
         self._settings = settings
         self._stopwatch = stopwatch
+        self._cutouts = cutouts or Buffers()
         self._forget_seconds = forget_seconds
         self._memory: Memory | None = None
         self._remembered: tuple[int, Loaded | None, float] = (-1, None, 0.0)
@@ -224,7 +230,7 @@ class Processor:
         self._fill(picture.i420)
         self._compositor.compose(self._view, picture.i420)
         if self._settings.effect == "alpha":
-            picture.bgra = self._next_cutout()
+            picture.bgra = self._cutouts.take((*self._i420_size[::-1], 4))
             self._compositor.cut_out(self._view, picture.bgra)
         self._stopwatch.add("compose", time.perf_counter() - refined)
 
@@ -233,7 +239,7 @@ class Processor:
         self._view.lay(None)
         self._fill(picture.i420)
         if self._settings.effect == "alpha":
-            picture.bgra = self._next_cutout()
+            picture.bgra = self._cutouts.take((*self._i420_size[::-1], 4))
             picture.bgra.fill(0)
 
     def _fill(self, out: Image) -> None:
@@ -248,15 +254,7 @@ class Processor:
         self._i420 = np.empty((height * 3 // 2, width), np.uint8)
         self._view = View(width, height)
         self._compositor = Compositor(width, height)
-        self._cutouts: deque[Image] = deque()
         self._memory = None
-
-    def _next_cutout(self) -> Image:
-        """A BGRA buffer that nobody uses any more."""
-        if not self._cutouts:
-            self._cutouts.extend(np.empty((*self._i420_size[::-1], 4), np.uint8) for _ in range(CUTOUTS))
-        self._cutouts.rotate()
-        return self._cutouts[0]
 
     def _refiner_for(self, mask_width: int, mask_height: int) -> Refiner:
         if self._refiner is None or self._refiner.mask_size != (mask_width, mask_height):

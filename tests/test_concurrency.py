@@ -185,6 +185,28 @@ def test_the_next_mask_is_made_while_a_frame_is_composited(
     assert together == [True] * (frames - 1)
 
 
+def test_a_slow_sink_has_its_cutout_to_itself(network: Callable[[Callable[..., object]], None]) -> None:
+    """While a sink writes one picture with transparency, a dozen others are made: none into the same array."""
+    network(mask_of)
+    changed, arrays = list[bool](), set[int]()
+
+    class Slow(RecordingSink):
+        def write(self, picture: Picture) -> None:
+            if picture.bgra is None or len(changed) == 5:
+                return
+            arrays.add(picture.bgra.ctypes.data)
+            before, made = picture.bgra.copy(), pipeline.status().captured
+            until(lambda: pipeline.status().captured > made + 12)
+            changed.append(not np.array_equal(picture.bgra, before))
+
+    pipeline = make(Slow(), None, 0.004, BASE.replace(effect="alpha"))
+    pipeline.start()
+    until(lambda: len(changed) == 5)
+    pipeline.stop()
+    assert not any(changed)
+    assert len(arrays) <= 4, "they go round"
+
+
 @pytest.mark.parametrize("slot", ["_inbox", "_outbox"])
 def test_the_last_frame_is_not_lost_when_it_comes_just_after_the_wait_for_it(
     sink: RecordingSink, network: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch, slot: str
