@@ -244,7 +244,7 @@ class Pipeline:
         finally:
             self._outbox.close()
             if self._loaded is not None:
-                self._loaded.session.close()  # `status` goes on telling its name
+                self._loader.close(self._loaded)  # `status` goes on telling its name
 
     def _process_frames(self) -> None:
         # A conversion has no pauses: frames follow each other however long they take.

@@ -100,8 +100,8 @@ def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
 class Loader:
     """Loads segmenters in a thread of its own and hands each over once it is ready.
 
-    `wanted`, `failed` and `retire` may be called from any thread and return at once. The newest loaded segmenter is
-    fetched with `take` by the thread that runs it; who takes one owns it, and gives it back with `retire`.
+    `wanted`, `failed`, `retire` and `close` may be called from any thread and return at once. The newest loaded
+    segmenter is fetched with `take` by the thread that runs it; who takes one owns it, and gives it back with `retire`.
 
     Beside a segmenter on a device that can be lost (a GPU, an NPU) one on the CPU is kept ready, so that a lost device
     costs a frame, not the second that a runtime needs to start.
@@ -160,7 +160,7 @@ class Loader:
         """
         with self._lock:
             standby, self._standby = self._standby, None
-        self._close(lost)
+        self.close(lost)
         # A file's run ends with a problem, and whether there is another network only the loader's thread can tell.
         problem = Problem("segmenter", f"{lost.candidate} failed: {why}", "Another is used.")
         self.problem = problem if self._realtime else None
@@ -181,10 +181,10 @@ class Loader:
             if useful and self._standby is None and self._thread.is_alive():
                 self._standby = old
                 return
-        self._close(old)
+        self.close(old)
 
-    def _close(self, loaded: Loaded) -> None:
-        """Close a session beside: a driver that is lost may take its time, or for ever."""
+    def close(self, loaded: Loaded) -> None:
+        """Close a session beside: a driver that is lost may take its time, or for ever. `join` waits for a while."""
         thread = threading.Thread(target=loaded.session.close, name="close", daemon=True)
         thread.start()
         self._closing = [t for t in self._closing if t.is_alive()] + [thread]
@@ -349,7 +349,12 @@ class Loader:
         return None
 
     def _prepare_standby(self, on_cpu: list[Candidate]) -> None:
-        if self._running is None or self._running.device == "CPU" or self._standby is not None:
+        if self._running is None:
+            return
+        if self._running.device == "CPU":
+            self._stand_by(None)
+            return
+        if self._standby is not None:
             return
         for candidate in on_cpu:
             try:
@@ -357,8 +362,11 @@ class Loader:
             except Exception as error:
                 log.warning("%s cannot stand by: %s", candidate.title, error)
                 continue
-            with self._lock:
-                self._standby, surplus = standby, self._standby
-            if surplus:
-                self._close(surplus)
+            self._stand_by(standby)
             return
+
+    def _stand_by(self, new: Loaded | None) -> None:
+        with self._lock:
+            self._standby, old = new, self._standby
+        if old:
+            self.close(old)

@@ -207,6 +207,34 @@ def test_a_slow_sink_has_its_cutout_to_itself(network: Callable[[Callable[..., o
     assert len(arrays) <= 4, "they go round"
 
 
+def test_a_session_that_never_closes_does_not_keep_the_program(
+    sink: RecordingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Freeing what a lost driver holds may take for ever."""
+    never, closing, loaded = threading.Event(), threading.Event(), fake_loaded(mask_of)
+
+    def close() -> None:
+        closing.set()
+        never.wait(60)
+
+    monkeypatch.setattr(loaded.session, "close", close)
+    monkeypatch.setattr("app.segmentation.LAST_SECONDS", 0.2)
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    handed = iter([loaded])
+    monkeypatch.setattr(Loader, "take", lambda self: next(handed, None))
+    pipeline = make(sink, None, 0.004)
+    pipeline.start()
+    until(lambda: pipeline.status().published > 3)
+    stopping = threading.Thread(target=pipeline.stop)
+    stopping.start()
+    stopping.join(10)
+    ended = not stopping.is_alive()
+    never.set()
+    stopping.join(10)
+    assert ended and closing.is_set()
+    RUNNING.remove(pipeline)
+
+
 @pytest.mark.parametrize("slot", ["_inbox", "_outbox"])
 def test_the_last_frame_is_not_lost_when_it_comes_just_after_the_wait_for_it(
     sink: RecordingSink, network: Callable[[Callable[..., object]], None], monkeypatch: pytest.MonkeyPatch, slot: str

@@ -259,6 +259,20 @@ def test_a_lost_gpu_is_replaced_at_once_and_comes_back(
     until(lambda: loader.problem is None)
 
 
+def test_nothing_stands_by_beside_the_cpu(machine: Machine, loader: Loader) -> None:
+    """It would take memory for nothing."""
+    machine.known = machine.best = [GPU, CPU]
+    loader.wanted(Settings())
+    until(lambda: loader._running == GPU)
+    until(lambda: loader._standby)
+    standby = loader._standby
+    assert standby is not None
+    loader.wanted(Settings().replace(device="CPU"))
+    until(lambda: loader._running == CPU)
+    until(lambda: standby.session.closed)  # type: ignore[attr-defined]
+    assert loader._standby is None
+
+
 def test_all_networks_of_a_lost_device_are_lost_and_one_that_fails_on_the_cpu_alone(
     machine: Machine, loader: Loader
 ) -> None:
