@@ -42,7 +42,8 @@ device; the CPU has no driver that can be lost, only other programs in its way, 
 
 LAG, CHEAPER = 0.9, 0.7
 """A network that takes more than this share of the time between two frames cannot keep up with the call as it is now,
-and one that measured at most this share of its CPU time is tried instead."""
+and one that measured at most this share of its CPU time is tried instead; where it is a GPU's or an NPU's time that
+another program takes, one that measured at most this share of that time, or one elsewhere."""
 
 log = logging.getLogger(__name__)
 
@@ -274,9 +275,11 @@ class Loader:
             return
         slow, files = self._offered.candidate, selection.networks(self._settings)
         known = self._outcomes or selector.remembered(files, selection.pin(self._settings))
-        cost = {outcome.candidate: outcome.cpu_ms for outcome in known if not outcome.problem}
-        as_dear = [way for way, cpu in cost.items() if cpu > CHEAPER * cost.get(slow, 0.0)]
-        if slow in cost and len(as_dear) < len(cost):
+        measured = {outcome.candidate: outcome for outcome in known if not outcome.problem}
+        if slow not in measured:
+            return
+        as_dear = [way for way, outcome in measured.items() if not _relieves(outcome, measured[slow], ms)]
+        if len(as_dear) < len(measured):
             why = f"{slow.title} takes {ms:.0f} ms now, too long for {self._settings.fps} frames a second"
             for way in as_dear:
                 self._note(way, why)
@@ -370,3 +373,11 @@ class Loader:
             self._standby, old = new, self._standby
         if old:
             self.close(old)
+
+
+def _relieves(way: Outcome, slow: Outcome, ms: float) -> bool:
+    """Whether a way is worth trying while `slow` takes `ms` milliseconds."""
+    device = slow.candidate.device
+    if device == "CPU":
+        return way.cpu_ms <= CHEAPER * slow.cpu_ms
+    return way.ms <= CHEAPER * slow.ms if way.candidate.device == device else way.ms < ms

@@ -402,6 +402,22 @@ def test_a_network_that_cannot_keep_up_now_gives_way_to_a_cheaper_one(
         assert loader.take() is None and loader.problem is None, "a slow mask is better than none"
 
 
+def test_a_gpu_that_another_program_takes_gives_way_to_the_cpu(
+    machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its CPU time says nothing about what is scarce then: a game's frames are the GPU's time."""
+    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
+    machine.known = machine.best = [GPU, CPU]  # the GPU takes half the CPU's time of both kinds
+    loader.wanted(Settings())
+    until(lambda: loader._running == GPU)
+    fast = take(loader)
+    request = Timed(fast.session, lambda: 60.0)  # type: ignore[arg-type]
+    loader._offered = dataclasses.replace(fast, session=request)
+    until(lambda: loader._running == CPU and loader.problem)
+    assert "takes 60 ms now, too long for 30 frames a second" in str(loader.problem)
+    request.close()
+
+
 class Timed(Request):
     """A request that says how long it takes."""
 
