@@ -6,9 +6,9 @@ Three threads hand over through slots of one element, where the newest wins:
                          └─ segment, a frame ahead
 
 Each thread owns what it opens and notices changed settings by itself, so `configure` never waits. The work is done by
-two: one runs the network, the other all else, so that the next frame's mask is made while a frame is composited. A
-fifth thread (app.segmentation) loads networks beside. While nothing comes, a card is published: consumers never see a
-dead device, and never the raw room.
+two: one runs the network, the other all else, so that the next frame's mask is made while a frame is composited.
+Another (app.segmentation) loads networks beside; a runtime may have threads of its own (backends.request). While
+nothing comes, a card is published: consumers never see a dead device, and never the raw room.
 """
 
 from __future__ import annotations
