@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -78,6 +79,14 @@ class RecordingSink:
 
     def close(self) -> None:
         self.closed = True
+
+
+def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for something that other threads bring about."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.002)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 import pytest
-from conftest import RecordingSink, fake_loaded
+from conftest import RecordingSink, fake_loaded, until
 from numpy.typing import NDArray
 
 from app.capture import EndOfSource
@@ -99,13 +99,6 @@ def make(sink: RecordingSink, count: int | None, pause: float, settings: Setting
     )
     RUNNING.append(pipeline)
     return pipeline
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("slow", ["network", "compositor", "both"])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RecordingSink
+from conftest import RecordingSink, until
 from numpy.typing import NDArray
 from test_privacy import BASE, numbered, seeing_network
 
@@ -177,13 +177,6 @@ def pipeline(runtime: FakeRuntime, sink: Timed) -> Iterator[Pipeline]:
     made.stop()
     assert made.wait(0), "no thread ended with an error"
     assert sink.raw == 0, "no picture showed the room"
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)
 
 
 def runs_on(pipeline: Pipeline, device: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from conftest import RecordingSink, fake_loaded
+from conftest import RecordingSink, fake_loaded, until
 from numpy.typing import NDArray
 
 from app.capture import EndOfSource
@@ -77,13 +77,6 @@ def make(sink: RecordingSink, source: Numbered, settings: Settings = BASE, *, re
     )
     RUNNING.append(pipeline)
     return pipeline
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def middle(i420: NDArray[np.uint8]) -> int:

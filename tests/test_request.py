@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
+from conftest import until
 
 from backends import BackendError
 from backends.request import RECENT, Request, within
@@ -48,13 +48,6 @@ class Native(Network):
 
 def others(before: list[threading.Thread]) -> set[threading.Thread]:
     return set(threading.enumerate()) - set(before)
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", [Network, Native])

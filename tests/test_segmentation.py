@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import FakeSession, fake_loaded
+from conftest import FakeSession, fake_loaded, until
 
 import app.segmentation as module
 from app import selection
@@ -96,13 +96,6 @@ def loader() -> Iterator[Loader]:
     made.stop()
     made._thread.join(10)
     assert not made._thread.is_alive()
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def take(loader: Loader) -> Loaded:
