@@ -329,6 +329,11 @@ def test_a_thin_network_grows_and_does_the_same_at_first(tmp_path: Path) -> None
     picture = torch.from_numpy(paint_person(256, 144, 0)[0])[None].permute(0, 3, 1, 2).float()
     with torch.no_grad():
         torch.testing.assert_close(grown(picture)[0], thin(picture)[0], atol=1e-3, rtol=1e-3)
+    looking = Segmenter(dataclasses.replace(read_config("lite").shape, previous=True)).eval()
+    load_start(looking, "lite", tmp_path)
+    with torch.no_grad():
+        found = looking(picture, torch.ones_like(picture[:, :1]))[0]
+        torch.testing.assert_close(found, thin(picture)[0], atol=1e-3, rtol=1e-3)
     loss = grown.train()(picture)[0].sum()
     loss.backward()
     assert grown.encoder.stages[5][3].project[1].weight.grad.abs().max() > 0  # the new block can learn

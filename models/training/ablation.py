@@ -91,11 +91,11 @@ ROWS = (
     Row("Loss", "with hardest pixels", _loss(hardest=0.25)),
     Row("Loss", "with steadiness", _loss(steady=1.0)),
     Row("Pictures", "no cloth, no chairs", _chances(cloth=0.0, chair=0.0)),
-    Row("Input", "with last mask", _shape(previous=True)),
+    Row("Input", "with last mask", lambda config: _shape(previous=True)(_further(config))),
 )
 """The rows. The base is depthwise, of the MLP decoder, thinned to `lite`'s widths, at 256×144, with the whole loss.
 
-Rows of the loss and of the pictures train the shipped `lite` on and are to be compared with "all, trained on".
+Rows of the loss, the pictures and the input train the shipped `lite` on and are to be compared with "all, trained on".
 """
 
 

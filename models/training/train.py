@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -71,6 +72,9 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
         raise FileNotFoundError(f"neither {kept} nor {run} is there: train {name} first")
     theirs = torch.load(kept if kept.is_file() else run, map_location="cpu", weights_only=True)
     theirs = theirs if kept.is_file() else theirs["average"]
+    # Filters for the last mask, which a network that looks at it has and its start has not, begin at zero.
+    stem, inputs = theirs["encoder.stem.0.weight"], network.encoder.stem[0].in_channels
+    theirs["encoder.stem.0.weight"] = functional.pad(stem, (0, 0, 0, 0, 0, inputs - stem.shape[1]))
     encoder = {key.removeprefix("encoder."): value for key, value in theirs.items() if key.startswith("encoder.")}
     wanted = {key: value.shape for key, value in network.encoder.state_dict().items()}
     if {key: value.shape for key, value in encoder.items()} != wanted:
