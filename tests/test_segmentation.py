@@ -7,106 +7,21 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import FakeSession, fake_loaded, until
+from conftest import fake_loaded, until
+from loader_fakes import CPU, GPU, LITERT, Machine, closed, loader, machine, take
 
 import app.segmentation as module
 from app import selection
 from app.segmentation import Loaded, Loader, load
 from app.settings import Settings
-from backends import BackendError, selector
-from backends.child import Cancelled
-from backends.choice import Outcome, Verdict
-from backends.request import Request
-from backends.tiers import Candidate, Network, Pin
+from backends import selector
+from backends.choice import Outcome
+from backends.tiers import Candidate, Network
 from models.manifest import ModelError, get_model
 
-CPU, LITERT, GPU = (
-    Candidate("onnxruntime", "CPU", 1),
-    Candidate("litert", "CPU", 1),
-    Candidate("onnxruntime", "CUDA", 1),
-)
-
-
-class Machine:
-    """A machine whose ways measure, load or fail as told: the first of `known` and `best` is the fastest."""
-
-    def __init__(self) -> None:
-        self.known: list[Candidate] = [CPU, LITERT]
-        self.best: list[Candidate] = [CPU, LITERT]
-        self.broken: dict[str, str] = {}
-        self.slow: dict[str, threading.Event] = {}
-        self.loaded: list[Loaded] = []
-        self.measurements = self.looks = 0
-        self.endless = False
-        self.tiers: list[set[str]] = []
-
-    def load(self, candidate: Candidate) -> Loaded:
-        if str(candidate) in self.slow:
-            self.slow[str(candidate)].wait()
-        if str(candidate) in self.broken:
-            raise BackendError(self.broken[str(candidate)])
-        made = fake_loaded()
-        self.loaded.append(Loaded(made.segmenter, made.session, candidate))
-        return self.loaded[-1]
-
-    def names(self) -> list[str]:
-        return [str(one.candidate) for one in self.loaded]
-
-    def remembered(self, _: object, pin: Pin) -> list[Outcome]:
-        self.looks += 1
-        return outcomes(self.known, pin)
-
-    def measured(
-        self, networks: list[Network], pin: Pin, picture: object, *, cancelled: Callable[[], bool], **_: object
-    ) -> list[Outcome]:
-        self.measurements += 1
-        self.tiers.append({network.tier for network in networks})
-        while self.endless:
-            if cancelled():
-                raise Cancelled
-            time.sleep(0.01)
-        return outcomes(self.best, pin)
-
-
-def outcomes(ways: list[Candidate], pin: Pin) -> list[Outcome]:
-    """The ways that the pin allows, each a little slower than the one before."""
-    return [Outcome(way, ms=1.0 + n, cpu_ms=1.0 + n) for n, way in enumerate(ways) if pin.allows(way)]
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine()
-    monkeypatch.setattr(module, "load", made.load)
-    monkeypatch.setattr(selector, "remembered", made.remembered)
-    monkeypatch.setattr(selector, "preliminary", lambda _, pin, quickest: [c for c in (CPU, LITERT) if pin.allows(c)])
-    monkeypatch.setattr(selector, "probe_all", lambda _: {})
-    monkeypatch.setattr(selector, "measured", made.measured)
-    monkeypatch.setattr(selection, "manifest", lambda: {"lite": get_model("lite")})
-    return made
-
-
-@pytest.fixture
-def loader() -> Iterator[Loader]:
-    made = Loader()
-    made.start()
-    yield made
-    made.stop()
-    made._thread.join(10)
-    assert not made._thread.is_alive()
-
-
-def take(loader: Loader) -> Loaded:
-    taken: list[Loaded] = []
-    until(lambda: (one := loader.take()) is not None and taken.append(one) is None)  # type: ignore[func-returns-value]
-    return taken[0]
-
-
-def closed(loaded: Loaded) -> bool:
-    assert isinstance(loaded.session, FakeSession)
-    return loaded.session.closed
+__all__ = ["loader", "machine"]  # fixtures
 
 
 def test_what_is_known_comes_at_once_and_is_kept_when_it_is_the_best(machine: Machine, loader: Loader) -> None:
@@ -334,95 +249,6 @@ def test_an_unknown_network_is_told_and_another_runs(machine: Machine, loader: L
     until(lambda: loader.problem is None)
 
 
-@pytest.mark.parametrize("quiet", [True, False])
-def test_on_battery_a_cheaper_network_takes_over(
-    quiet: bool, machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    battery = [False]
-    for where in (module, selection):
-        monkeypatch.setattr(where, "on_battery", lambda: battery[0])
-    monkeypatch.setattr(selection, "cores", lambda: 1)
-    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
-    two = Candidate("onnxruntime", "CPU", 2)
-    measured = [Outcome(CPU, ms=15.0, cpu_ms=10.0), Outcome(two, ms=8.0, cpu_ms=14.0)]
-    monkeypatch.setattr(selector, "remembered", lambda *_: measured)
-    monkeypatch.setattr(selector, "measured", lambda *_, **__: measured)
-    # At 60 frames a second only two threads are quick enough, and need 84 % of a core.
-    loader.wanted(Settings().replace(fps=60, cpu_limit=90, quiet_on_battery=quiet))
-    assert take(loader).candidate == two
-    battery[0] = True
-    if quiet:
-        assert take(loader).candidate == CPU
-        battery[0] = False
-        assert take(loader).candidate == two
-    else:
-        time.sleep(0.3)
-        assert loader.take() is None
-
-
-@pytest.mark.parametrize("cheaper", [True, False])
-def test_a_network_that_cannot_keep_up_now_gives_way_to_a_cheaper_one(
-    cheaper: bool, machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FIRST_RETRY", 0.5)
-    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
-    two = dataclasses.replace(CPU, threads=2)
-    measured = [Outcome(CPU, ms=8.0, cpu_ms=8.0), Outcome(two, ms=5.0, cpu_ms=9.0)]
-    measured += [Outcome(LITERT, ms=12.0, cpu_ms=5.0 if cheaper else 7.9)]
-    monkeypatch.setattr(selector, "remembered", lambda *_: measured)
-    monkeypatch.setattr(selector, "measured", lambda *_, **__: measured)
-    monkeypatch.setattr(selection, "rank", lambda outcomes, *_: [Verdict(o, True, "") for o in outcomes])
-    milliseconds: dict[Candidate, float] = {}
-
-    def load(candidate: Candidate) -> Loaded:
-        made = machine.load(candidate)
-        request = Request(made.session, 1.0)
-        return Loaded(made.segmenter, Timed(request, lambda: milliseconds.get(candidate)), candidate)
-
-    monkeypatch.setattr(module, "load", load)
-    loader.wanted(Settings())
-    assert take(loader).candidate == CPU
-    milliseconds[CPU] = 45.0
-    if cheaper:
-        assert take(loader).candidate == LITERT, "not the other that costs as much"
-        until(lambda: loader.problem)
-        assert "takes 45 ms now, too long for 30 frames a second" in str(loader.problem)
-        milliseconds.clear()
-        assert take(loader).candidate == CPU, "it is tried again later"
-        until(lambda: loader.problem is None)
-    else:
-        time.sleep(0.3)
-        assert loader.take() is None and loader.problem is None, "a slow mask is better than none"
-
-
-def test_a_gpu_that_another_program_takes_gives_way_to_the_cpu(
-    machine: Machine, loader: Loader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its CPU time says nothing about what is scarce then: a game's frames are the GPU's time."""
-    monkeypatch.setattr(module, "POWER_SECONDS", 0.05)
-    machine.known = machine.best = [GPU, CPU]  # the GPU takes half the CPU's time of both kinds
-    loader.wanted(Settings())
-    until(lambda: loader._running == GPU)
-    fast = take(loader)
-    request = Timed(fast.session, lambda: 60.0)  # type: ignore[arg-type]
-    loader._offered = dataclasses.replace(fast, session=request)
-    until(lambda: loader._running == CPU and loader.problem)
-    assert "takes 60 ms now, too long for 30 frames a second" in str(loader.problem)
-    request.close()
-
-
-class Timed(Request):
-    """A request that says how long it takes."""
-
-    def __init__(self, request: Request, milliseconds: Callable[[], float | None]) -> None:
-        super().__init__(request, 1.0)
-        self._milliseconds = milliseconds
-
-    @property
-    def recent_ms(self) -> float | None:
-        return self._milliseconds()
-
-
 def test_load_runs_the_network_before_the_first_frame_does(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[int] = []
     made = fake_loaded(lambda image: runs.append(1) or image[..., 0] * 0.0)  # type: ignore[func-returns-value]
@@ -448,18 +274,6 @@ def test_a_file_that_is_not_the_manifest_s_is_refused(monkeypatch: pytest.Monkey
         load(CPU)
     with pytest.raises(ModelError, match="not the file"):
         selection.networks(Settings(), verify=True)
-
-
-def test_files_get_the_best_masks_and_calls_what_they_can_afford(monkeypatch: pytest.MonkeyPatch) -> None:
-    hd, lite = Candidate("onnxruntime", "CPU", 2, "hd"), Candidate("onnxruntime", "CPU", 1, "lite")
-    measured = [Outcome(hd, ms=90.0, cpu_ms=180.0), Outcome(lite, ms=3.0, cpu_ms=3.0)]
-    shipped = get_model("lite")
-    both = {tier: dataclasses.replace(shipped, name=tier, tier=tier) for tier in ("lite", "hd")}
-    monkeypatch.setattr(selection, "manifest", lambda: both)
-    assert selection.ways(Settings(), measured)[0] == lite
-    assert selection.ways(Settings(), measured, realtime=False)[0] == hd
-    assert selection.ways(Settings(), [], realtime=False)[0].model == "hd", "also before anything is measured"
-    assert selection.ways(Settings(), [])[0].model == "lite", "which loads sooner"
 
 
 @pytest.mark.parametrize("seed", range(2))
