@@ -12,7 +12,7 @@ climbs back through the encoder's skip connections with the paper's MLP blocks: 
 
 With `Shape.detail` the picture has twice the size: all of the above sees it halved, where a person is told from a
 room, and a shallow branch of full resolution says where exactly the edge runs ("High-Definition Segmentation in Google
-Meet" spends its resolution likewise where the edge is). Whole at 512×288 the encoder took three times as long.
+Meet" spends its resolution likewise where the edge is), at half the time of doing all at full resolution (hd.md).
 
     picture 1/1 ─ halved ─ all of the above ─ MLP 1/4 ─┐
              └─── stem, filter 1/2 ─────────────────── MLP 1/2 → mask, enlarged to 1/1

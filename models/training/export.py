@@ -3,7 +3,8 @@
 The averaged weights are folded, rounded to 16-bit values, written as ONNX and TFLite, compared with what torch gives,
 and named in the manifest by their hashes. The files hold 16-bit weights which every runtime widens when it loads them:
 half the size, and the arithmetic stays 32-bit. The unfolded network is kept in `models/training/kept` for a later
-training to start from, and the files before they were packed in the run's folder, for `variants`.
+training to start from; the files before they were packed stay in the run's folder under the model's name, for
+`variants`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from models.training.config import Config, read_config
 from models.training.figure import paint_person
 from models.training.train import CHECKPOINT, KEPT
 
-WHOLE = "network"
-"""The name, in a run's folder, of the files before they were packed."""
 AGREE = 1e-3
 """How far a file's alpha may be from torch's."""
 
@@ -127,7 +126,7 @@ def main() -> None:
         expected = module(torch.from_numpy(picture)).numpy()
     args.weights.mkdir(parents=True, exist_ok=True)
     onnx_path, tflite_path = args.weights / f"{name}.onnx", args.weights / f"{name}.tflite"
-    whole = args.runs / config.name / WHOLE
+    whole = args.runs / config.name / name
     write_onnx(module, torch.from_numpy(picture), whole.with_suffix(".onnx"))
     litert_torch.convert(module, (torch.from_numpy(picture),)).export(str(whole.with_suffix(".tflite")))
     pack_onnx(whole.with_suffix(".onnx"), onnx_path)

@@ -122,7 +122,7 @@ class Labeller:
 def enlarged(sample: Sample, path: Path, longest: int) -> Sample:
     """A labelled sample with its picture at another size and the label stretched to it: RVM takes seconds, this none.
 
-    At 1.4 times the size the edge of a stretched label is softer by half a pixel.
+    A stretched label's edge is a little softer than one made at that size.
     """
     picture = _read(path)
     size = _size(picture, longest)

@@ -32,11 +32,11 @@ from models.evaluation.ours import open_own
 from models.manifest import FOLDER, MANIFEST
 from models.training.config import Config, read_config
 from models.training.data import Composites, split
-from models.training.export import WHOLE, name_in_manifest
+from models.training.export import name_in_manifest
 from models.training.pool import read_pool
 
 CALIBRATION = 128
-"""Composites to take the ranges from; twice as many moved J by 0.02."""
+"""Composites to take the ranges from: what a quarter of a minute can draw and run."""
 WORSE = {"j": 0.3, "f": 0.5}
 """How far J and F may lie below the 32-bit file's, in percent, for a file to ship (the bar of the `hd` issue)."""
 
@@ -117,7 +117,7 @@ def main() -> None:
     config = read_config(args.config)
     base = args.weights / (args.name or config.name)
     pictures = composites(config, args.pool)
-    whole_path = args.runs / config.name / WHOLE
+    whole_path = args.runs / config.name / base.name
     onnx_path, tflite_path = whole_path.with_suffix(".onnx"), whole_path.with_suffix(".tflite")
     made = [base.with_name(f"{base.name}-{rest}") for rest in ("fp16.onnx", "int8.onnx", "int8.tflite")]
     write_fp16(onnx_path, made[0])
