@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends import Availability, BackendError, Device, compiled_folder, cpu_name, last_line, nvidia, windows
 
@@ -194,6 +195,11 @@ def knows(device: str) -> bool:
     return device in PROVIDERS
 
 
+def _bind(bind: Callable[..., None], name: str, array: NDArray[Any]) -> None:
+    """Bind an array in the computer's memory."""
+    bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+
 class OnnxRuntimeSession:
     """A network in ONNX Runtime."""
 
@@ -210,13 +216,15 @@ class OnnxRuntimeSession:
             raise BackendError(f"{path.name} gives {alpha.type} instead of float32: it is no network of ours.")
         self.input = np.zeros([1, *image.shape[1:]], np.uint8 if "uint8" in image.type else np.float32)
         self.output = np.zeros([1, *alpha.shape[1:]], np.float32)
-        self._binding = self._session.io_binding()
-        # Arrays of the CPU: providers with memory of their own copy each once, in and out.
-        self._binding.bind_input(image.name, "cpu", 0, self.input.dtype, self.input.shape, self.input.ctypes.data)
-        self._binding.bind_output(alpha.name, "cpu", 0, np.float32, self.output.shape, self.output.ctypes.data)
+        self._binding, self._name = self._session.io_binding(), image.name
+        _bind(self._binding.bind_input, image.name, self.input)
+        _bind(self._binding.bind_output, alpha.name, self.output)
+        self._copies = device != "CPU"
 
     def run(self) -> None:
         try:
+            if self._copies:  # a provider with memory of its own copies an input when it is bound, not when it runs
+                _bind(self._binding.bind_input, self._name, self.input)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:
             raise BackendError(f"ONNX Runtime failed while running ({last_line(error)}).") from error

@@ -92,6 +92,8 @@ class FakeSession:
 
     def bind_input(self, name: str, device: str, number: int, dtype: Any, shape: Any, pointer: int) -> None:
         self.image = _memory(pointer, ctypes.c_uint8, shape)
+        if self.provider == CUDA:  # as ONNX Runtime does, which has copied an input to the GPU when it is bound
+            self.image = self.image.copy()
 
     def bind_output(self, name: str, device: str, number: int, dtype: Any, shape: Any, pointer: int) -> None:
         self.alpha = _memory(pointer, ctypes.c_float, shape)
