@@ -29,7 +29,7 @@ from app.compose.card import card
 from app.compose.planes import fit_frame
 from app.frame import Frame, Image, Picture
 from app.problems import GreenroomError, Problem
-from app.processor import FORGET_SECONDS, Processor, Work
+from app.processor import FORGET_SECONDS, LOOK_SETTINGS, Processor, Work
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loaded, Loader
@@ -147,6 +147,8 @@ class Pipeline:
             self._source_changed.set()
         if any(getattr(settings, name) != getattr(old, name) for name in NETWORK_SETTINGS):
             self._loader.wanted(settings)
+        elif any(getattr(settings, name) != getattr(old, name) for name in LOOK_SETTINGS):
+            self._loader.dressed(settings)
 
     def status(self) -> Status:
         """A snapshot of how things are."""

@@ -11,6 +11,7 @@ room. The only way to the raw frame is the effect `none`, which the settings ref
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -32,9 +33,13 @@ from app.problems import GreenroomError, Problem
 from app.segmentation import Loaded
 from app.settings import Settings
 from app.status import Stopwatch
+from app.whole import WholeFrame, plan_for
 
 EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
 """The settings an effect is built from; a change of one builds it anew."""
+
+LOOK_SETTINGS = (*EFFECT_SETTINGS, "refine")
+"""The settings that decide what the whole way on a GPU is built for."""
 
 EFFECT_RETRY_SECONDS = 5.0
 """Pause between two tries to build an effect: a broken picture takes some 50 ms, which one frame in 150 can bear."""
@@ -50,6 +55,9 @@ class Work:
     Attributes:
         frame, loaded: what it was begun with.
         running: what the network makes of it.
+        whole: what makes the finished picture instead, on a GPU.
+        making: that picture, while it is made.
+        finished: uint8 I420, that picture; valid until the next frame but one is begun.
         seen: whether the processor's view is this frame.
         mask: float32 (h, w) in [0, 1], this frame's own; None while there is none that can be trusted.
         steadied: seconds spent on it.
@@ -59,6 +67,9 @@ class Work:
     frame: Frame
     loaded: Loaded | None
     running: Future[NDArray[np.float32]] | None = None
+    whole: WholeFrame | None = None
+    making: Future[Image] | None = None
+    finished: Image | None = None
     seen: bool = False
     mask: NDArray[np.float32] | None = None
     steadied: float = 0.0
@@ -68,6 +79,8 @@ class Work:
         """Wait until the network has let go of the frame and of the segmenter."""
         if self.running is not None:
             wait([self.running])
+        if self.making is not None:
+            wait([self.making])
 
 
 class Processor:
@@ -93,7 +106,7 @@ class Processor:
         self._cutouts = cutouts or Buffers()
         self._forget_seconds = forget_seconds
         self._memory: Memory | None = None
-        self._remembered: tuple[int, Loaded | None, float] = (-1, None, 0.0)
+        self._remembered: tuple[int, Loaded | WholeFrame | None, float] = (-1, None, 0.0)
         self._effect_built_at = 0.0
         self._refiner: Refiner | None = None
         self._luminance = np.empty((0, 0), np.uint8)
@@ -125,7 +138,12 @@ class Processor:
         """
         work = Work(frame, loaded)
         if loaded is not None and not self._bare:
-            work.running = self._segmenting.submit(self._segment, frame, loaded)
+            work.whole = self._whole_way(loaded)
+            if work.whole is not None:
+                fresh = not self._settings.temporal or self._forgets(frame, work.whole)
+                work.making = self._segmenting.submit(self._make, frame, work.whole, self._effect, fresh)
+            else:
+                work.running = self._segmenting.submit(self._segment, frame, loaded)
         return work
 
     def matte(self, work: Work) -> None:
@@ -134,18 +152,21 @@ class Processor:
         What goes wrong is noted in `work.failure`, and the frame will be covered.
         """
         try:
-            start = time.perf_counter()
-            from_bgr(work.frame.image, self._i420)
-            self._stopwatch.add("convert", time.perf_counter() - start)
-            self._view.look(self._i420)
-            work.seen = True
+            if work.making is not None and work.whole is not None:
+                work.finished = work.making.result()
+                self._remembered = work.frame.scene, work.whole, work.frame.captured_at
+                return
+            self._look(work)
             if work.loaded is not None and not self._bare:
                 # The effect `none` may have been left since `begin`, which then started nothing.
                 work.running = work.running or self._segmenting.submit(self._segment, work.frame, work.loaded)
                 self._take_mask(work, work.loaded, work.running.result())
         except Exception as error:
             work.failure = error
-            self._memory = None
+            self._memory, self._remembered = None, (-1, None, 0.0)
+            if not work.seen:
+                with contextlib.suppress(Exception):  # then a card covers it
+                    self._look(work)
         finally:
             work.wait()
 
@@ -159,13 +180,16 @@ class Processor:
         """
         picture = Picture(work.frame.seq, work.frame.captured_at, out)
         try:
+            self._try_effect_again()
+            if work.finished is not None:
+                np.copyto(out, work.finished)
+                return picture
             if not work.seen:
                 raise work.failure or RuntimeError("the frame has no matte")
             if self._bare:
                 picture.raw = True
                 np.copyto(out, self._i420)
                 return picture
-            self._try_effect_again()
             if work.mask is not None and work.failure is None:
                 try:
                     self._lay_over(work, work.mask, picture)
@@ -200,6 +224,30 @@ class Processor:
         """Whether the user asked for the room as it is, and agreed to it being shown."""
         return self._settings.effect == "none" and self._settings.show_room
 
+    def _whole_way(self, loaded: Loaded) -> WholeFrame | None:
+        """What makes the whole picture on the segmenter's device, None while nothing there fits the settings."""
+        whole = loaded.whole
+        fits = whole and whole.plan == plan_for(self._settings, blurred=isinstance(self._effect, Blur))
+        return whole if fits else None
+
+    def _forgets(self, frame: Frame, source: Loaded | WholeFrame) -> bool:
+        """Whether the last mask says nothing about this frame."""
+        scene, last, captured_at = self._remembered
+        return (scene, last) != (frame.scene, source) or frame.captured_at - captured_at > self._forget_seconds
+
+    def _look(self, work: Work) -> None:
+        start = time.perf_counter()
+        from_bgr(work.frame.image, self._i420)
+        self._stopwatch.add("convert", time.perf_counter() - start)
+        self._view.look(self._i420)
+        work.seen = True
+
+    def _make(self, frame: Frame, whole: WholeFrame, effect: Effect, fresh: bool) -> Image:
+        start = time.perf_counter()
+        picture = whole(frame.image, effect, fresh=fresh)
+        self._stopwatch.add("segment", time.perf_counter() - start)
+        return picture
+
     def _segment(self, frame: Frame, loaded: Loaded) -> NDArray[np.float32]:
         start = time.perf_counter()
         mask = loaded.segmenter(frame.image)
@@ -212,12 +260,10 @@ class Processor:
         refiner = self._refiner_for(mask.shape[1], mask.shape[0])
         self._luminance = refiner.luminance(self._view.half)
         if self._settings.temporal:
-            frame = work.frame
-            scene, network, captured_at = self._remembered
-            if (scene, network) != (frame.scene, loaded) or frame.captured_at - captured_at > self._forget_seconds:
+            if self._forgets(work.frame, loaded):
                 self._memory = None
             work.mask, self._memory = steady(mask, self._luminance, self._memory)
-            self._remembered = (frame.scene, loaded, frame.captured_at)
+            self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
         else:
             work.mask = mask.copy()
         work.steadied = time.perf_counter() - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import queue
 import threading
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app import selection
+from app.compose.plan import Plan
 from app.power import on_battery
 from app.problems import Problem
 from app.settings import Settings
+from app.whole import Rival, WholeFrame, fit, plan_for, rival
 from backends import BACKENDS, BackendError, Session, get_backend, selector
 from backends.child import Cancelled
 from backends.choice import Outcome
@@ -48,13 +51,21 @@ another program takes, one that measured at most this share of that time, or one
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Loaded:
-    """A segmenter ready to run, with the session it runs on."""
+    """A segmenter ready to run, with the session it runs on.
+
+    Attributes:
+        whole: makes finished pictures on the same device; None while there is nothing that does. The loader replaces
+            it while others run it: who does holds it meanwhile.
+        rival: what `whole` was and will be compared with.
+    """
 
     segmenter: Segmenter
     session: Session
     candidate: Candidate
+    whole: WholeFrame | None = None
+    rival: Rival | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +132,7 @@ class Loader:
         self._running: Candidate | None = None
         self._offered: Loaded | None = None
         self._retry, self._retry_at = FIRST_RETRY, 0.0
-        self._settings = Settings()
+        self._settings = self._look = Settings()
         self._lacking = ""
         self._outcomes: list[Outcome] | None = None
         self._unmeasured = False
@@ -148,6 +159,10 @@ class Loader:
     def wanted(self, settings: Settings) -> None:
         """Load what these settings ask for."""
         self._orders.put(lambda: self._order(settings))
+
+    def dressed(self, settings: Settings) -> None:
+        """Fit the running segmenter's whole way, where it has one, to another effect or size."""
+        self._orders.put(lambda: self._dress(settings))
 
     def failed(self, lost: Loaded, why: str) -> Loaded | None:
         """A segmenter failed while running: load the next best, and try this one again later.
@@ -229,7 +244,7 @@ class Loader:
             selection.models(settings)
         except ModelError as error:  # of a file of settings from another version, say
             self._lacking, settings = str(error), settings.replace(model="auto")
-        self._settings = settings
+        self._settings = self._look = settings
         self._failed.clear()
         self._outcomes = None
         self._retry, self._unmeasured = FIRST_RETRY, False
@@ -265,8 +280,9 @@ class Loader:
 
     def _lag(self) -> float:
         """Milliseconds that the running network takes when that is too long for the frames' rate, else 0."""
-        session = self._offered.session if self._offered else None
-        recent = session.recent_ms if isinstance(session, Request) else None
+        offered = self._offered
+        running = offered and (offered.whole or offered.session)
+        recent = running.recent_ms if isinstance(running, Request | WholeFrame) else None
         return recent if recent and recent > LAG * 1000 / self._settings.fps else 0.0
 
     def _ease(self, ms: float) -> None:
@@ -344,12 +360,38 @@ class Loader:
         except Exception as error:
             self._note(candidate, f"{candidate}: {error}")
             return self._failed[candidate]
+        self._fit_out(loaded)
         with self._lock:
             self._running, self._offered = candidate, loaded
             self._ready, unclaimed = loaded, self._ready
         if unclaimed:
             self.retire(unclaimed)
         return None
+
+    def _dress(self, settings: Settings) -> None:
+        self._look = settings
+        if self._offered is not None:
+            self._fit_out(self._offered)
+
+    def _fit_out(self, loaded: Loaded) -> None:
+        """Give a segmenter on a GPU a way to do all else there too, if there is one and it is good.
+
+        The network alone is only run before it is offered: afterwards it is another thread's.
+        """
+        candidate, settings = loaded.candidate, self._look
+        blurred = settings.effect in ("blur", "none")
+        plan = plan_for(settings, blurred=blurred)
+        if plan == (loaded.whole and loaded.whole.plan) or not get_backend(candidate.backend).takes_graphs(
+            candidate.device
+        ):
+            return
+        loaded.whole = None
+        if plan is None:
+            return
+        try:
+            loaded.whole = within(LOAD_SECONDS, lambda: _fitted(loaded, plan, settings), "Fitting the frame's graph")
+        except Exception as error:
+            log.info("%s: frames are composited on the CPU: %s", candidate.title, error)
 
     def _prepare_standby(self, on_cpu: list[Candidate]) -> None:
         if self._running is None:
@@ -373,6 +415,14 @@ class Loader:
             self._standby, old = new, self._standby
         if old:
             self.close(old)
+
+
+def _fitted(loaded: Loaded, plan: Plan, settings: Settings) -> WholeFrame:
+    frame = selection.sample(plan.width, plan.height)
+    loaded.rival = loaded.rival or rival(loaded.segmenter, frame)
+    other = dataclasses.replace(loaded.rival, frame=frame)  # of another size; the mask is the same
+    _, network = selection.file_of(loaded.candidate)
+    return fit(loaded.candidate, network.path, plan, settings, other)
 
 
 def _relieves(way: Outcome, slow: Outcome, ms: float) -> bool:

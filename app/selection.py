@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from app.capture.factory import open_source
+from app.compose.planes import fit_frame
 from app.frame import Image
 from app.power import on_battery
 from app.settings import Settings
@@ -110,11 +111,17 @@ def measure(
 
 def _picture(model: Model) -> Image:
     """A frame of the bundled clip at the network's size."""
-    source = open_source("clip", width=1280, height=720, fps=30, loop=False)
     small = np.empty((model.input.height, model.input.width, 3), np.uint8)
-    shrink(source.read(), small)
-    source.close()
+    shrink(sample(1280, 720), small)
     return small
+
+
+def sample(width: int, height: int) -> Image:
+    """A frame of the bundled clip, with somebody in it, uint8 BGR (height, width, 3)."""
+    source = open_source("clip", width=width, height=height, fps=30, loop=False)
+    frame = fit_frame(source.read(), width, height)
+    source.close()
+    return frame
 
 
 def verdicts(settings: Settings, outcomes: Sequence[Outcome], *, realtime: bool = True) -> list[Verdict]:

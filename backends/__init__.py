@@ -7,6 +7,9 @@ The contract, for whoever writes the next backend (a module of this package, nam
 - `knows(device)` says whether a device of this name could be this backend's, on some machine.
 - `load(path, device, threads) -> Session` loads a network file on one of those devices. `threads` 0 lets the runtime
   choose. It raises `BackendError` with the cure when it cannot.
+- `takes_graphs(device)` says whether a whole frame's graph (`app.compose.graph`) had better run there than a network
+  alone, i.e. whether it is a GPU; `load_graph(graph, device, threads, carried) -> Graph` loads one, an ONNX file's
+  bytes. `carried` maps outputs to the inputs that they are in the next run, all float32 and at first 0.
 - A `Session` owns two arrays, `input` and `output`, that stay the same for its life. Fill `input`, call `run`, read
   `output`: nothing is copied where the runtime allows that. One thread uses it at a time; it may be loaded on one
   thread and handed to another. `close` is called once. A session whose runtime works asynchronously also has `start`
@@ -20,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -89,6 +92,23 @@ class AsyncSession(Session, Protocol):
         """Wait for the end of what `start` began; False when it has not come in time."""
 
 
+class Graph(Protocol):
+    """A loaded graph of several inputs and outputs, some of which stay on the device from run to run."""
+
+    def hold(self, name: str, array: NDArray[Any]) -> None:
+        """Hand an input over once; it stays until another takes its place."""
+
+    def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
+        """Name the arrays that the next runs read, each run anew, and those that they write."""
+
+    def run(self) -> None: ...
+
+    def carried(self, name: str) -> NDArray[np.float32]:
+        """A copy of what the last run left for the next."""
+
+    def close(self) -> None: ...
+
+
 class Backend(Protocol):
     """What each backend module offers. `FORMAT` is the file format it loads: "onnx" or "tflite"."""
 
@@ -99,6 +119,14 @@ class Backend(Protocol):
     def knows(self, device: str) -> bool: ...
 
     def load(self, path: Path, device: str, threads: int) -> Session: ...
+
+    def takes_graphs(self, device: str) -> bool: ...
+
+
+class GraphBackend(Backend, Protocol):
+    """A backend that takes graphs on some device."""
+
+    def load_graph(self, graph: bytes, device: str, threads: int, carried: Mapping[str, str]) -> Graph: ...
 
 
 BACKENDS = {

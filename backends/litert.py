@@ -73,3 +73,8 @@ def load(path: Path, device: str = "CPU", threads: int = 0) -> LiteRtSession:
     if device != "CPU":
         raise BackendError(f"LiteRT has no device {device!r} here; choose CPU.")
     return LiteRtSession(path, threads)
+
+
+def takes_graphs(device: str) -> bool:
+    """Never: a TFLite file is a network alone."""
+    return False

@@ -48,6 +48,8 @@ class Provider:
         session: what it demands of the session's options.
         preload: whether it needs NVIDIA's libraries.
         compiles: whether it keeps what it compiles.
+        memory: ONNX Runtime's name for its memory, where a frame had better stay; "" where that gains nothing or
+            (TensorRT) building an engine for each graph takes a minute.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Provider:
     session: Mapping[str, Any] = field(default_factory=dict)
     preload: bool = False
     compiles: bool = False
+    memory: str = ""
 
 
 def _coreml(units: str, folder: str) -> Mapping[str, str]:
@@ -97,6 +100,7 @@ PROVIDERS = {
         lambda: nvidia.why_not(_runtime(), "onnxruntime_providers_cuda", CUDA),
         nvidia.gpu,
         preload=True,
+        memory="cuda",
     ),
     "DirectML": Provider(
         "DmlExecutionProvider",
@@ -105,6 +109,7 @@ PROVIDERS = {
         why_not=lambda: "no GPU with DirectX 12. Update the graphics driver.",
         describe=windows.adapter,
         session={"enable_mem_pattern": False},  # DirectML refuses memory patterns
+        memory="dml",
     ),
     "CoreML-ANE": Provider(
         "CoreMLExecutionProvider",
@@ -239,3 +244,67 @@ def load(path: Path, device: str = "CPU", threads: int = 0) -> OnnxRuntimeSessio
     if device not in PROVIDERS:
         raise BackendError(f"ONNX Runtime has no device {device!r}; choose one of: {', '.join(PROVIDERS)}.")
     return OnnxRuntimeSession(path, device, threads)
+
+
+class OnnxRuntimeGraph:
+    """A graph in ONNX Runtime; what is held or carried lies in the device's memory."""
+
+    def __init__(self, graph: bytes, device: str, threads: int, carried: Mapping[str, str]) -> None:
+        try:
+            self._session = _open(graph, device, threads)
+            self._memory = PROVIDERS[device].memory or "cpu"
+            self._binding, self._values = self._session.io_binding(), _runtime().OrtValue
+            shapes = {tensor.name: tensor.shape for tensor in self._session.get_inputs()}
+            self._before, self._after = (
+                {name: self._placed(np.zeros(shapes[given], np.float32)) for name, given in carried.items()}
+                for _ in range(2)
+            )
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BackendError(
+                f"ONNX Runtime cannot load the frame's graph on {device} ({last_line(error)})."
+            ) from error
+        self._carried, self._given = carried, dict[str, NDArray[Any]]()
+        self._held: dict[str, Any] = {}
+
+    def _placed(self, array: NDArray[Any]) -> Any:
+        return self._values.ortvalue_from_numpy(array, self._memory, 0)
+
+    def hold(self, name: str, array: NDArray[Any]) -> None:
+        self._held[name] = self._placed(array)
+        self._binding.bind_ortvalue_input(name, self._held[name])
+
+    def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
+        self._given = dict(given)
+        for name, array in wanted.items():
+            _bind(self._binding.bind_output, name, array)
+
+    def run(self) -> None:
+        try:
+            for name, array in self._given.items():
+                _bind(self._binding.bind_input, name, array)
+            for name, given in self._carried.items():
+                self._binding.bind_ortvalue_input(given, self._before[name])
+                self._binding.bind_ortvalue_output(name, self._after[name])
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise BackendError(f"ONNX Runtime failed while running ({last_line(error)}).") from error
+        self._before, self._after = self._after, self._before
+
+    def carried(self, name: str) -> NDArray[np.float32]:
+        return np.array(self._before[name].numpy())
+
+    def close(self) -> None:
+        with contextlib.suppress(AttributeError):
+            del self._binding, self._session, self._before, self._after, self._held
+
+
+def takes_graphs(device: str) -> bool:
+    """A GPU whose memory ONNX Runtime lets tensors stay in."""
+    return bool(PROVIDERS[device].memory)
+
+
+def load_graph(graph: bytes, device: str, threads: int, carried: Mapping[str, str]) -> OnnxRuntimeGraph:
+    """Load a graph of several inputs and outputs on one of `PROVIDERS`."""
+    return OnnxRuntimeGraph(graph, device, threads, carried)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -60,10 +61,7 @@ class Segmenter:
         self._alpha.fill(np.nan)  # a run that writes nothing must not leave the last frame's mask to be trusted
         self._run()
         alpha = self._alpha
-        # The sum is NaN or infinite if any value is, and costs a tenth of isfinite over the array.
-        low, high = float(alpha.min()), float(alpha.max())
-        if not (np.isfinite(alpha.sum()) and low >= -1e-3 and high <= 1 + 1e-3):
-            raise UntrustedMask(f"{self.model.name} gave values from {low} to {high} for a mask")
+        trust(self.model.name, float(alpha.min()), float(alpha.max()), float(alpha.sum()))
         if box == (0, 0, *self._image.shape[1::-1]):
             return alpha
         # The alpha may have another size than the picture.
@@ -89,6 +87,17 @@ class Segmenter:
         self._image[...] = 0
         self._image[y : y + inner_height, x : x + inner_width] = inner
         return x, y, inner_width, inner_height
+
+
+def trust(name: str, low: float, high: float, total: float) -> None:
+    """Judge a mask by its least, greatest and summed alpha.
+
+    Raises:
+        UntrustedMask: it is none.
+    """
+    # The sum is NaN or infinite if any value is, and costs a tenth of isfinite over the array.
+    if not (math.isfinite(total) and low >= -1e-3 and high <= 1 + 1e-3):
+        raise UntrustedMask(f"{name} gave values from {low} to {high} for a mask")
 
 
 def shrink(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:

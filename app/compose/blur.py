@@ -30,6 +30,13 @@ def sigma_of(strength: float, width: int, height: int) -> float:
     return (SIGMA_MIN + (SIGMA_MAX - SIGMA_MIN) * strength / 100) * lines / 720
 
 
+def cells_of(strength: float, width: int, height: int) -> tuple[int, float]:
+    """One of `SCALES` and the standard deviation in cells of that size, for a strength of 0 to 100."""
+    sigma = sigma_of(strength, width, height)
+    scale = next((s for s in SCALES if sigma >= CELLS * s), SCALES[-1])
+    return scale, max(sigma / scale, 0.5)
+
+
 class Blur:
     """Fills with the frame's own room, blurred.
 
@@ -38,15 +45,13 @@ class Blur:
     """
 
     def __init__(self, strength: float) -> None:
-        self._strength = strength
+        self.strength = strength
 
     def fill(self, view: View, out: Image) -> None:
         """See `app.compose.effects.Effect`."""
-        strength = self._strength if view.alpha is not None else max(self._strength, SAFE_STRENGTH)
-        height, width = out.shape[0] * 2 // 3, out.shape[1]
-        sigma = sigma_of(strength, width, height)
-        scale = next((s for s in SCALES if sigma >= CELLS * s), SCALES[-1])
-        room = average(view.room(scale), max(sigma / scale, 0.5))
+        strength = self.strength if view.alpha is not None else max(self.strength, SAFE_STRENGTH)
+        scale, sigma = cells_of(strength, out.shape[1], out.shape[0] * 2 // 3)
+        room = average(view.room(scale), sigma)
         for channel, plane in zip(np.rint(room, out=room).astype(np.uint8), planes(out), strict=True):
             if scale == 16:  # linearly at once, its grid shows beside lamps
                 channel = cv2.resize(channel, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)

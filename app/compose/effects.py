@@ -45,6 +45,10 @@ class Still:
     def __init__(self, i420: Image) -> None:
         self._i420 = i420
 
+    def current(self) -> Image:
+        """The picture of now; the same array as long as it is the same picture."""
+        return self._i420
+
     def fill(self, view: View, out: Image) -> None:
         np.copyto(out, self._i420)
 
@@ -67,7 +71,8 @@ class Video:
         self._next = self._decoding.submit(self._decode, self._spare, 1)
         self._due = time.monotonic() + self._period
 
-    def fill(self, view: View, out: Image) -> None:
+    def current(self) -> Image:
+        """The picture of now; another array than before when it is another picture."""
         now = time.monotonic()
         if now >= self._due and self._next.done():
             self._spare, self._i420 = self._i420, self._next.result()
@@ -75,7 +80,10 @@ class Video:
             late = min(2, int((now - self._due) / self._period))
             self._next = self._decoding.submit(self._decode, self._spare, 1 + late)
             self._due = max(self._due + self._period * (1 + late), now)
-        np.copyto(out, self._i420)
+        return self._i420
+
+    def fill(self, view: View, out: Image) -> None:
+        np.copyto(out, self.current())
 
     def _decode(self, out: Image, pictures: int) -> Image:
         for _ in range(pictures):

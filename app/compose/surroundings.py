@@ -27,6 +27,9 @@ PLINTH, EVERYWHERE = 0.002, 1e-4
 """What a wide neighbourhood, and what all cells together count: enough to fill in where no weight is near, too little
 to be seen where one is (a plinth of 0.02 widened the blur by a tenth)."""
 
+GRAY = np.array([128e-6, 128e-6, 128e-6, 1e-6], np.float32)
+"""What is added to the sum over all cells: where no cell has any weight the average is gray."""
+
 
 def average(weighted: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """The weighted Gaussian average around each cell.
@@ -41,24 +44,24 @@ def average(weighted: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     Returns:
         float32 (3, h, w).
     """
-    total, kernel = np.empty_like(weighted), _kernel(sigma)
+    total, weights = np.empty_like(weighted), kernel(sigma)
     for plane, blurred in zip(weighted, total, strict=True):
-        cv2.sepFilter2D(plane, -1, kernel, kernel, dst=blurred, borderType=cv2.BORDER_REFLECT_101)
+        cv2.sepFilter2D(plane, -1, weights, weights, dst=blurred, borderType=cv2.BORDER_REFLECT_101)
     overall = weighted.reshape(4, -1).mean(axis=1)
-    overall += np.array([128e-6, 128e-6, 128e-6, 1e-6], np.float32)  # no weight anywhere: gray
+    overall += GRAY
     total += (np.float32(EVERYWHERE) * overall)[:, None, None]
     total[:3] /= total[3]
     return total[:3]
 
 
 @lru_cache(maxsize=8)
-def _kernel(sigma: float) -> NDArray[np.float32]:
+def kernel(sigma: float) -> NDArray[np.float32]:
     """A Gaussian on a low plinth, which counts only where nothing is nearer, in one dimension."""
     reach = math.ceil(REACH * sigma)
     wide = reach + int(2 * sigma)
-    kernel = np.full(2 * wide + 1, PLINTH / (2 * wide + 1), np.float32)
-    kernel[wide - reach : wide + reach + 1] += cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)[:, 0]
-    return kernel
+    weights = np.full(2 * wide + 1, PLINTH / (2 * wide + 1), np.float32)
+    weights[wide - reach : wide + reach + 1] += cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)[:, 0]
+    return weights
 
 
 def room_weight(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,0 +1,342 @@
+"""A frame's whole way as one ONNX graph, for GPUs: a frame goes in, a finished picture comes out.
+
+    frame ─► shrink ─► network ─► steady ─► refine ─► backdrop ─► blend ─► picture
+
+It is the counterpart, step by step, of what `models.segmenter`, `app.matte` and `app.compose` do with OpenCV, built
+from the same constants and the same effects. Scaling and blurring are linear in each axis, so a step of either is a
+product with a small matrix, and that matrix is made by OpenCV itself from the unit matrix (`along`): both ways scale
+alike, and every runtime multiplies matrices well. Where the other way rounds to 8 bits, this one does. Golden frames
+hold them equal.
+
+Inputs:
+    frame: uint8 BGR (H, W, 3).
+    fresh: float32 (1,), 1 where the last mask is not to be used, else 0.
+    mask_before, luminance_before: float32 (1, 1, h, w), what the last run gave as `mask_after`, `luminance_after`.
+    rows, columns: float32, the blur along each axis (`blurring`), when the backdrop is the blurred room.
+    backdrop: uint8 I420 (H * 3 // 2, W), when it is a picture.
+Outputs:
+    picture: uint8 I420 (H * 3 // 2, W), to be published only when `trust` says so.
+    trust: float32 (3,), the network's least, greatest and summed alpha.
+    mask_after, luminance_after: for the next run; they can stay on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from app.compose import compositor, surroundings
+from app.compose.plan import Plan, blurring, cells
+from app.matte import refine, temporal
+
+YUV = np.array(
+    [[102760, 528482, 269484], [460324, -305135, -155188], [-74448, -385875, 460324]], np.float32
+) / np.float32(1 << 20)
+"""BGR to Y, U and V as OpenCV's integers have it (BT.601, limited range); rows Y, U, V."""
+
+Floats = NDArray[np.float32]
+
+
+@cache
+def along(source: int, target: int, method: int) -> Floats:
+    """What OpenCV's `resize` does along one axis, float32 (target, source)."""
+    matrix: Floats = cv2.resize(np.eye(source, dtype=np.float32), (source, target), interpolation=method)
+    return matrix
+
+
+class _Tape:
+    """Notes one operation after the other; tensors are known by their names, pictures are (1, channels, h, w)."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._names: dict[tuple[Any, ...], str] = {}
+
+    def do(self, operation: str, *inputs: str | Floats | float, name: str = "", **attributes: Any) -> str:
+        """Note an operation; numbers and arrays among its inputs become constants."""
+        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
+        name = name or f"{operation}_{len(self.nodes)}"
+        self.nodes.append(onnx.helper.make_node(operation, names, [name], **attributes))
+        return name
+
+    def constant(self, value: NDArray[Any] | float) -> str:
+        array = np.asarray(value, None if isinstance(value, np.ndarray) else np.float32)
+        key = array.shape, array.dtype.str, array.tobytes()
+        if key not in self._names:
+            self._names[key] = f"constant_{len(self._names)}"
+            self.constants.append(onnx.numpy_helper.from_array(array, self._names[key]))
+        return self._names[key]
+
+    def ints(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def shaped(self, x: str, *shape: int) -> str:
+        return self.do("Reshape", x, self.ints(*shape))
+
+    def part(self, x: str, axis: int, first: int, end: int) -> str:
+        return self.do("Slice", x, self.ints(first), self.ints(end), self.ints(axis))
+
+    def clip(self, x: str, low: float, high: float) -> str:
+        return self.do("Clip", x, low, high)
+
+    def whole(self, x: str) -> str:
+        """Rounded as OpenCV rounds to 8 bits."""
+        return self.do("Floor", self.do("Add", self.clip(x, 0, 255), 0.5))
+
+    def times(self, rows: Floats | str, x: str, columns: Floats | str) -> str:
+        """rows · x · columnsᵀ."""
+        across = columns.T.copy() if not isinstance(columns, str) else self.do("Transpose", columns, perm=[1, 0])
+        return self.do("MatMul", self.do("MatMul", rows, x), across)
+
+    def resized(self, x: str, source: tuple[int, int], target: tuple[int, int], method: int) -> str:
+        """Resized from (rows, columns) to others as `cv2.resize` does, but not rounded."""
+        if source == target:
+            return x
+        if method == cv2.INTER_AREA and source == (2 * target[0], 2 * target[1]):
+            return self.do("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+        rows, columns = (along(s, t, method) for s, t in zip(source, target, strict=True))
+        return self.times(rows, x, columns)
+
+    def halved_while(
+        self, x: str, size: tuple[int, int], enough: Callable[[tuple[int, int]], bool]
+    ) -> tuple[str, tuple[int, int]]:
+        """Halved and rounded until it is small enough; the picture and its size."""
+        while not enough(size):
+            half = size[0] // 2, size[1] // 2
+            x, size = self.whole(self.resized(x, size, half, cv2.INTER_AREA)), half
+        return x, size
+
+    def mean_around(self, x: str, radius: int) -> str:
+        """The mean of each pixel's neighbourhood; beyond the border the picture is mirrored, as by `cv2.blur`."""
+        side = 2 * radius + 1
+        padded = self.do("Pad", x, self.ints(0, 0, radius, radius, 0, 0, radius, radius), mode="reflect")
+        return self.do("AveragePool", padded, kernel_shape=[side, side], strides=[1, 1])
+
+    def greatest_around(self, x: str) -> str:
+        return self.do("MaxPool", x, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
+
+    def least_around(self, x: str) -> str:
+        return self.do("Neg", self.greatest_around(self.do("Neg", x)))
+
+
+def build(plan: Plan, network: Path) -> bytes:
+    """The graph for a network file of the usual contract (uint8 BGR in, float32 alpha out), as an ONNX file's bytes.
+
+    Args:
+        plan: for what.
+        network: ONNX, its hash verified by the caller.
+    """
+    net = onnx.compose.add_prefix(onnx.load(network), "net/")
+    _, *net_size, _ = (d.dim_value for d in net.graph.input[0].type.tensor_type.shape.dim)
+    _, *mask_size, _ = (d.dim_value for d in net.graph.output[0].type.tensor_type.shape.dim)
+    size, small = (plan.height, plan.width), (mask_size[0], mask_size[1])
+    tape = _Tape()
+    bgr = tape.do("Cast", tape.do("Transpose", "frame", perm=[2, 0, 1]), to=onnx.TensorProto.FLOAT)
+    bgr = tape.shaped(bgr, 1, 3, *size)
+    _shrink(tape, bgr, size, (net_size[0], net_size[1]), net.graph.input[0].name)
+    tape.nodes += net.graph.node
+    mask = tape.shaped(net.graph.output[0].name, 1, 1, *small)
+    _judge(tape, mask)
+    camera = _convert(tape, bgr, size)
+    luminance = _luminance(tape, camera[2], plan, small)
+    mask = _steady(tape, mask, luminance)
+    tape.do("Identity", mask, name="mask_after")
+    tape.do("Identity", luminance, name="luminance_after")
+    alpha = _refine(tape, mask, luminance, camera[2], plan, small)
+    _blend(tape, camera, alpha, plan)
+    return bytes(_model(tape, net, plan, small).SerializeToString())
+
+
+def _shrink(tape: _Tape, bgr: str, size: tuple[int, int], target: tuple[int, int], name: str) -> None:
+    """As `models.segmenter.shrink`."""
+    x, size = tape.halved_while(bgr, size, lambda s: s[0] < 2 * target[0] or s[1] < 2 * target[1])
+    x = tape.whole(tape.resized(x, size, target, cv2.INTER_LINEAR))
+    tape.do("Cast", tape.do("Transpose", x, perm=[0, 2, 3, 1]), to=onnx.TensorProto.UINT8, name=name)
+
+
+def _judge(tape: _Tape, mask: str) -> None:
+    parts = [tape.shaped(tape.do(f"Reduce{what}", mask, keepdims=0), 1) for what in ("Min", "Max", "Sum")]
+    tape.do("Concat", *parts, axis=0, name="trust")
+
+
+def _convert(tape: _Tape, bgr: str, size: tuple[int, int]) -> tuple[str, str, str]:
+    """As OpenCV's BGR to I420: Y, then U and V together, then Y at half size."""
+    luma = tape.do("Conv", bgr, YUV[:1, :, None, None], np.array([16], np.float32))
+    # A chroma sample is taken from the upper left pixel of its four.
+    chroma = tape.do("Conv", bgr, YUV[1:, :, None, None], np.array([128, 128], np.float32), strides=[2, 2])
+    luma, chroma = tape.whole(luma), tape.whole(chroma)
+    half = tape.whole(tape.resized(luma, size, (size[0] // 2, size[1] // 2), cv2.INTER_AREA))
+    return luma, chroma, half
+
+
+def _luminance(tape: _Tape, half: str, plan: Plan, small: tuple[int, int]) -> str:
+    """As `app.matte.refine.Refiner.luminance`."""
+    size = plan.height // 2, plan.width // 2
+    x, size = tape.halved_while(half, size, lambda s: s[0] < 2 * small[0] or s[1] < 2 * small[1])
+    return tape.whole(tape.resized(x, size, small, cv2.INTER_LINEAR))
+
+
+def _steady(tape: _Tape, mask: str, luminance: str) -> str:
+    """As `app.matte.temporal.steady`."""
+    change = tape.do("Abs", tape.do("Sub", luminance, "luminance_before"))
+    change = tape.whole(tape.mean_around(change, 2))
+    slope = 1 / (temporal.MOVING - temporal.STILL)
+    motion = tape.clip(tape.do("Mul", tape.do("Sub", change, temporal.STILL), slope), 0, 1)
+    difference = tape.do("Sub", mask, "mask_before")
+    event = tape.do("Sub", tape.do("Mul", tape.do("Abs", difference), 1 / temporal.CERTAIN), 1.0)
+    take = tape.do("Max", motion, tape.clip(event, 0, 1))
+    take = tape.do("Add", tape.do("Mul", take, temporal.KEEP), 1 - temporal.KEEP)
+    steadied = tape.do("Add", tape.do("Mul", take, difference), "mask_before")
+    # Chosen, not mixed: a last mask that was no mask (not finite) must leave no trace.
+    return tape.do("Where", tape.do("Greater", "fresh", 0.5), mask, steadied)
+
+
+def _refine(tape: _Tape, mask: str, luminance: str, half: str, plan: Plan, small: tuple[int, int]) -> str:
+    """As `app.matte.refine.Refiner`: alpha at half the frame's size, whole numbers up to 255."""
+    target = plan.height // 2, plan.width // 2
+
+    def enlarged(x: str) -> str:
+        return tape.resized(x, small, target, cv2.INTER_LINEAR)
+
+    span = refine.SOFT_HIGH - refine.SOFT_LOW
+    mask = tape.do("Mul", tape.do("Sub", mask, refine.SOFT_LOW), 255 / span)
+    if not plan.refine:
+        return tape.whole(enlarged(mask))
+    guide = tape.do("Mul", luminance, 1 / 255)
+    mean_guide, mean_mask = tape.mean_around(guide, refine.RADIUS), tape.mean_around(mask, refine.RADIUS)
+    squares = tape.mean_around(tape.do("Mul", guide, guide), refine.RADIUS)
+    products = tape.mean_around(tape.do("Mul", guide, mask), refine.RADIUS)
+    variance = tape.do("Sub", squares, tape.do("Mul", mean_guide, mean_guide))
+    covariance = tape.do("Sub", products, tape.do("Mul", mean_guide, mean_mask))
+    slope = tape.do("Div", covariance, tape.do("Add", variance, refine.EPSILON))
+    offset = tape.mean_around(tape.do("Sub", mean_mask, tape.do("Mul", slope, mean_guide)), refine.RADIUS)
+    slope = tape.do("Mul", tape.mean_around(slope, refine.RADIUS), 1 / 255)
+    alpha = tape.do("Add", tape.do("Mul", enlarged(slope), half), enlarged(offset))
+    alpha = tape.do("Max", alpha, enlarged(tape.least_around(mask)))
+    return tape.whole(tape.do("Min", alpha, enlarged(tape.greatest_around(mask))))
+
+
+def _shrunk(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan, scale: int) -> str:
+    """As `app.compose.view.View`: Y, U, V and alpha at 1/4 or 1/8."""
+    size, target = (plan.height // 2, plan.width // 2), cells(plan.height, plan.width, scale)
+    planes = tape.do("Concat", camera[2], camera[1], alpha, axis=1)
+    planes, size = tape.halved_while(planes, size, lambda s: s[0] < 4 * target[0] or s[1] < 4 * target[1])
+    return tape.whole(tape.resized(planes, size, target, cv2.INTER_AREA))
+
+
+def _weighted(tape: _Tape, small: str, *, person: bool) -> str:
+    """As `View.person` and `View.room`: the colours times a weight, and the weight."""
+    alpha = tape.do("Mul", tape.part(small, 1, 3, 4), 1 / (255 * surroundings.FEATHER))
+    if person:
+        alpha = tape.do("Sub", alpha, (1 - surroundings.FEATHER) / surroundings.FEATHER)
+    else:
+        alpha = tape.do("Sub", 1.0, alpha)
+    weight = tape.do("Relu", alpha)
+    return tape.do("Concat", tape.do("Mul", tape.part(small, 1, 0, 3), weight), weight, axis=1)
+
+
+def _average(tape: _Tape, weighted: str, rows: Floats | str, columns: Floats | str) -> str:
+    """As `app.compose.surroundings.average`: Y, U and V."""
+    overall = tape.do("ReduceMean", weighted, axes=[2, 3])
+    overall = tape.do("Add", overall, surroundings.GRAY.reshape(1, 4, 1, 1))
+    total = tape.do("Mul", overall, surroundings.EVERYWHERE)
+    total = tape.do("Add", tape.times(rows, weighted, columns), total)
+    return tape.do("Div", tape.part(total, 1, 0, 3), tape.part(total, 1, 3, 4))
+
+
+def _backdrop(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> tuple[str, str]:
+    """What stands behind the person: Y, and U and V together."""
+    height, width = plan.height, plan.width
+    if not plan.scale:
+        picture = tape.shaped(tape.do("Cast", "backdrop", to=onnx.TensorProto.FLOAT), -1)
+        luma = tape.shaped(tape.part(picture, 0, 0, height * width), 1, 1, height, width)
+        chroma = tape.part(picture, 0, height * width, height * width * 3 // 2)
+        return luma, tape.shaped(chroma, 1, 2, height // 2, width // 2)
+    room = _weighted(tape, _shrunk(tape, camera, alpha, plan, min(plan.scale, 8)), person=False)
+    if plan.scale == 16:
+        room = tape.resized(room, cells(height, width, 8), plan.blurred, cv2.INTER_AREA)
+    blurred, size = tape.whole(_average(tape, room, "rows", "columns")), plan.blurred
+    if plan.scale == 16:
+        larger = 2 * size[0], 2 * size[1]
+        blurred, size = tape.whole(tape.resized(blurred, size, larger, cv2.INTER_CUBIC)), larger
+    luma = tape.resized(tape.part(blurred, 1, 0, 1), size, (height, width), cv2.INTER_LINEAR)
+    chroma = tape.resized(tape.part(blurred, 1, 1, 3), size, (height // 2, width // 2), cv2.INTER_LINEAR)
+    return tape.whole(luma), tape.whole(chroma)
+
+
+def _blend(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> None:
+    """As `app.compose.compositor.Compositor`; a quad's four pixels are two axes of their own, (…, h, 2, w, 2)."""
+    half = height, width = plan.height // 2, plan.width // 2
+    quads = 1, 1, height, 2, width, 2
+    grid = cells(plan.height, plan.width, compositor.SCALE)
+    small = _shrunk(tape, camera, alpha, plan, compositor.SCALE)
+    blurs = [blurring(length, compositor.SIGMA) for length in grid]
+    person, room = (
+        tape.resized(_average(tape, _weighted(tape, small, person=who), *blurs), grid, half, cv2.INTER_LINEAR)
+        for who in (True, False)
+    )
+    luma, chroma = _backdrop(tape, camera, alpha, plan)
+    enlarged = tape.whole(tape.resized(alpha, half, (plan.height, plan.width), cv2.INTER_LINEAR))
+    share = tape.do("Mul", tape.shaped(enlarged, *quads), 1 / 255)
+    first = tape.shaped(tape.part(tape.part(share, 3, 0, 1), 5, 0, 1), 1, 1, height, width)
+    unsure = _unsure(tape, alpha)
+    smooth = [tape.shaped(tape.part(x, 1, 0, 1), 1, 1, height, 1, width, 1) for x in (person, room)]
+    luma = _mix(
+        tape, tape.shaped(camera[0], *quads), share, smooth[0], smooth[1], tape.shaped(luma, *quads), unsure=unsure
+    )
+    smooth = [tape.part(x, 1, 1, 3) for x in (person, room)]
+    first = tape.do("Where", unsure, tape.do("Mul", alpha, 1 / 255), first)
+    chroma = _mix(tape, camera[1], first, smooth[0], smooth[1], chroma, unsure=unsure)
+    finished = [tape.shaped(luma, -1), tape.shaped(chroma, -1)]
+    picture = tape.shaped(tape.whole(tape.do("Concat", *finished, axis=0)), plan.height * 3 // 2, plan.width)
+    tape.do("Cast", picture, to=onnx.TensorProto.UINT8, name="picture")
+
+
+def _unsure(tape: _Tape, alpha: str) -> str:
+    """Whether the band between person and room is too wide for its colours to be told apart."""
+    band = tape.do(
+        "And",
+        tape.do("Greater", tape.greatest_around(alpha), 0.5),
+        tape.do("Less", tape.least_around(alpha), 254.5),
+    )
+    share = tape.do("ReduceMean", tape.do("Cast", band, to=onnx.TensorProto.FLOAT), keepdims=0)
+    return tape.do("Greater", share, compositor.MAX_BAND)
+
+
+def _mix(tape: _Tape, camera: str, share: str, person: str, room: str, backdrop: str, *, unsure: str) -> str:
+    """The compositor's formula; the camera's own colour where its parts cannot be told apart."""
+    rest = tape.do("Sub", 1.0, share)
+    pure = tape.do("Sub", camera, tape.do("Mul", share, person))
+    pure = tape.do("Sub", pure, tape.do("Mul", rest, room))
+    pure = tape.do("Add", tape.do("Mul", share, pure), person)
+    pure = tape.do("Where", unsure, camera, pure)
+    return tape.do("Add", tape.do("Mul", share, pure), tape.do("Mul", rest, backdrop))
+
+
+def _model(tape: _Tape, net: onnx.ModelProto, plan: Plan, small: tuple[int, int]) -> onnx.ModelProto:
+    floats, bytes_ = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
+    picture, mask = [plan.height * 3 // 2, plan.width], [1, 1, *small]
+    inputs = {"frame": (bytes_, [plan.height, plan.width, 3]), "fresh": (floats, [1])}
+    inputs |= {"mask_before": (floats, mask), "luminance_before": (floats, mask)}
+    if plan.scale:
+        rows, columns = plan.blurred
+        inputs |= {"rows": (floats, [rows, rows]), "columns": (floats, [columns, columns])}
+    else:
+        inputs["backdrop"] = (bytes_, picture)
+    outputs = {"picture": (bytes_, picture), "trust": (floats, [3])}
+    outputs |= {"mask_after": (floats, mask), "luminance_after": (floats, mask)}
+    graph = onnx.helper.make_graph(
+        tape.nodes,
+        "frame",
+        [onnx.helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
+        [onnx.helper.make_tensor_value_info(name, *kind) for name, kind in outputs.items()],
+        [*tape.constants, *net.graph.initializer],
+    )
+    return onnx.helper.make_model(graph, opset_imports=net.opset_import, ir_version=net.ir_version)

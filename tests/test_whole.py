@@ -1,0 +1,331 @@
+"""A frame's whole way as one graph: it makes the pictures that the CPU makes, and nothing it does wrong gets out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from conftest import RecordingSink, fake_loaded, until
+from numpy.typing import NDArray
+from test_golden import CASES, COVERED, MEAN, WORST, clip_frames
+from test_privacy import BASE, NETWORK, SIZE
+
+import app.segmentation as segmentation
+import app.whole as module
+import backends.onnxruntime as runtime
+from app import selection
+from app.capture.testpattern import contains_raw_background, draw, figure
+from app.compose.blur import Blur
+from app.compose.effects import Still
+from app.compose.graph import build
+from app.compose.plan import CARRIED, Plan
+from app.compose.planes import fit_frame, from_bgr
+from app.frame import Frame, Image
+from app.pipeline import Pipeline
+from app.processor import Processor
+from app.segmentation import Loaded, load
+from app.settings import Settings
+from app.status import Stopwatch
+from app.whole import Rival, WholeFrame, fit, plan_for, rival
+from backends import BackendError, get_backend
+from backends.tiers import Candidate
+from models.manifest import get_model
+from models.segmenter import UntrustedMask
+
+CPU = Candidate("onnxruntime", "CPU", 1)
+ELSEWHERE = Candidate("openvino", "CPU", 1)
+LITE = get_model("lite").file("onnx").path
+
+
+def whole_frame(settings: Settings, network: Path = LITE, candidate: Candidate = CPU) -> WholeFrame:
+    plan = plan_for(settings, blurred=settings.effect == "blur")
+    assert plan is not None
+    graph = get_backend(candidate.backend).load_graph(build(plan, network), candidate.device, 1, CARRIED)  # type: ignore[attr-defined]
+    return WholeFrame(graph, plan)
+
+
+def pictures(settings: Settings, loaded: Loaded, frames: list[Image]) -> Iterator[Image]:
+    processor = Processor(settings, Stopwatch())
+    for seq, frame in enumerate(frames):
+        out = np.empty((frame.shape[0] * 3 // 2, frame.shape[1]), np.uint8)
+        picture, failure = processor.process(Frame(seq, seq / 30, frame), loaded, out)
+        assert failure is None
+        yield picture.i420
+
+
+@pytest.mark.parametrize("candidate", [CPU, ELSEWHERE], ids=str)
+@pytest.mark.parametrize(
+    ("case", "size"),
+    [
+        *[(case, (320, 180)) for name, case in CASES.items() if name not in COVERED],
+        ({"effect": "blur", "blur": 60}, (1280, 720)),
+        ({"effect": "blur", "blur": 10, "refine": False}, (640, 480)),
+        ({"effect": "colour", "temporal": False}, (1920, 1080)),
+    ],
+    ids=str,
+)
+def test_both_ways_make_the_same_pictures(case: dict[str, Any], size: tuple[int, int], candidate: Candidate) -> None:
+    """The golden frames hold the CPU's way; this holds the graph's to it, over three frames of the trained network."""
+    settings = Settings().replace(size=f"{size[0]}x{size[1]}", **case)
+    frames = [fit_frame(frame, *size) for frame, _ in clip_frames()]
+    apart, together = load(CPU), load(CPU)
+    together.whole = whole_frame(settings, candidate=candidate)
+    together.segmenter = None  # type: ignore[assignment]  # whoever asks it fails
+    for expected, made in zip(pictures(settings, apart, frames), pictures(settings, together, frames), strict=True):
+        difference = np.abs(made.astype(int) - expected)
+        assert difference.mean() <= MEAN
+        assert np.percentile(difference, 99.9) <= WORST
+
+
+def constant_network(path: Path, alpha: NDArray[np.float32]) -> Path:
+    """A network that answers with the same alpha (h, w) whatever it sees."""
+    height, width = alpha.shape
+    helper, kinds = onnx.helper, onnx.TensorProto
+    nodes = [
+        helper.make_node("Cast", ["image"], ["seen"], to=kinds.FLOAT),
+        helper.make_node("ReduceMin", ["seen"], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "known"], ["alpha"]),
+    ]
+    known = onnx.numpy_helper.from_array(alpha.reshape(1, height, width, 1), "known")
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("image", kinds.UINT8, [1, height, width, 3])],
+        [helper.make_tensor_value_info("alpha", kinds.FLOAT, [1, height, width, 1])],
+        [known, onnx.numpy_helper.from_array(np.float32(0), "zero")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_the_wall_behind_an_exact_mask_is_never_shown(tmp_path: Path) -> None:
+    mask = figure(0, *NETWORK).astype(np.float32) / 255
+    loaded = fake_loaded()
+    loaded.whole = whole_frame(BASE, constant_network(tmp_path / "exact.onnx", mask))
+    (picture,) = pictures(BASE, loaded, [draw(0, *SIZE)])
+    assert not contains_raw_background(picture)
+    assert np.abs(picture[180:300, 300:340].astype(int) - from_bgr(draw(0, *SIZE))[180:300, 300:340]).mean() < 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2.0, -1.0])
+def test_a_mask_that_is_none_covers_the_frame_and_leaves_no_trace(tmp_path: Path, value: float) -> None:
+    mask = np.full(NETWORK[::-1], 1, np.float32)  # all person: with it the wall would be shown
+    mask[3, 4] = value
+    loaded = fake_loaded()
+    loaded.whole = whole_frame(BASE, constant_network(tmp_path / "wrong.onnx", mask))
+    processor = Processor(BASE, Stopwatch())
+    for seq in range(2):
+        out = from_bgr(draw(seq, *SIZE))
+        picture, failure = processor.process(Frame(seq, seq / 30, draw(seq, *SIZE)), loaded, out)
+        assert isinstance(failure, UntrustedMask)
+        assert not contains_raw_background(picture.i420)
+
+
+class FakeGraph:
+    """A graph that does what its `behaviour` says, and shows the raw frame wherever it writes one."""
+
+    def __init__(self, plan: Plan, behaviour: str = "") -> None:
+        self.plan, self.behaviour = plan, behaviour
+        self.held: list[str] = []
+        self.fresh: list[bool] = []
+
+    def hold(self, name: str, array: NDArray[Any]) -> None:
+        self.held.append(name)
+
+    def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
+        self.given, self.wanted = given, wanted
+
+    def run(self) -> None:
+        self.fresh.append(bool(self.given["fresh"][0]))
+        if self.behaviour == "hangs":
+            time.sleep(0.3)
+        from_bgr(self.given["frame"], self.wanted["picture"])
+        if self.behaviour == "fails":
+            raise BackendError("the driver is gone")
+        if self.behaviour != "says nothing":
+            self.wanted["trust"][...] = 0, 1, 5
+
+    def carried(self, name: str) -> NDArray[np.float32]:
+        return np.zeros((1, 1, *NETWORK[::-1]), np.float32)
+
+    def close(self) -> None: ...
+
+
+def fake_whole(settings: Settings, behaviour: str = "") -> tuple[WholeFrame, FakeGraph]:
+    plan = plan_for(settings, blurred=settings.effect == "blur")
+    assert plan is not None
+    graph = FakeGraph(plan, behaviour)
+    whole = WholeFrame(graph, plan)
+    whole.limit(0.1)
+    return whole, graph
+
+
+@pytest.mark.parametrize("behaviour", ["fails", "hangs", "says nothing"])
+def test_a_run_that_goes_wrong_covers_the_frame(behaviour: str) -> None:
+    loaded = fake_loaded()
+    loaded.whole, _ = fake_whole(BASE, behaviour)
+    processor = Processor(BASE, Stopwatch())
+    for seq in range(2):
+        picture, failure = processor.process(Frame(seq, seq / 30, draw(seq, *SIZE)), loaded, from_bgr(draw(seq, *SIZE)))
+        assert isinstance(failure, BackendError | UntrustedMask)
+        assert not contains_raw_background(picture.i420)
+    processor.close()
+
+
+def test_it_is_used_only_for_what_it_was_built_for() -> None:
+    loaded = fake_loaded()
+    loaded.whole, graph = fake_whole(BASE)
+    processor = Processor(BASE, Stopwatch())
+    seq = 0
+
+    def runs(settings: Settings) -> bool:
+        nonlocal seq
+        before, seq = len(graph.fresh), seq + 1
+        processor.configure(settings)
+        frame = draw(seq, *settings.dimensions)
+        out = np.empty((frame.shape[0] * 3 // 2, frame.shape[1]), np.uint8)
+        processor.process(Frame(seq, seq / 30, frame), loaded, out)
+        return len(graph.fresh) > before
+
+    assert runs(BASE)
+    assert not runs(BASE.replace(effect="colour")), "the backdrop is a picture"
+    assert not runs(BASE.replace(effect="alpha")), "cut out by the CPU"
+    assert runs(BASE.replace(effect="image", image="")), "what cannot be shown is blurred"
+    assert not runs(BASE.replace(refine=False))
+    assert not runs(BASE.replace(size="320x180"))
+    assert not runs(BASE.replace(effect="none", show_room=True)), "nothing is to be made"
+    assert runs(BASE)
+    processor.close()
+
+
+def test_the_last_mask_is_forgotten_when_it_says_nothing() -> None:
+    loaded = fake_loaded()
+    loaded.whole, graph = fake_whole(BASE)
+    processor = Processor(BASE, Stopwatch())
+    out = np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8)
+    for seq, (seconds, scene) in enumerate([(0.0, 0), (0.03, 0), (0.06, 1), (0.09, 1), (2.0, 1), (2.03, 1)]):
+        processor.process(Frame(seq, seconds, draw(seq, *SIZE), scene), loaded, out)
+    assert graph.fresh == [True, False, True, False, True, False]
+    processor.configure(BASE.replace(temporal=False))
+    processor.process(Frame(6, 2.06, draw(6, *SIZE), 1), loaded, out)
+    assert graph.fresh[-1]
+    processor.close()
+
+
+def test_the_backdrop_is_handed_over_once() -> None:
+    settings = BASE.replace(effect="colour")
+    whole, graph = fake_whole(settings)
+    first, second = (Still(from_bgr(draw(n, *SIZE))) for n in (0, 1))
+    for effect in (first, first, second, second):
+        whole(draw(0, *SIZE), effect, fresh=True)
+    assert graph.held == ["backdrop", "backdrop"]
+    whole, graph = fake_whole(BASE)
+    for strength in (50, 50, 51):
+        whole(draw(0, *SIZE), Blur(strength), fresh=True)
+    assert graph.held == ["rows", "columns"] * 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "blurred", "scale"),
+    [
+        ({"effect": "blur", "blur": 100}, True, 16),
+        ({"effect": "image"}, False, 0),
+        ({"effect": "alpha"}, False, None),
+        ({"size": "640x480"}, False, 0),
+        ({"size": "360x640"}, False, None),
+    ],
+)
+def test_what_is_planned(settings: dict[str, Any], blurred: bool, scale: int | None) -> None:
+    plan = plan_for(Settings().replace(**{"size": "1280x720"} | settings), blurred=blurred)
+    assert (plan and plan.scale) == scale
+
+
+def no_time(run: Callable[[], object]) -> float:
+    """The CPU that plays a GPU here is slower at it than the other way: times are taken as equal."""
+    run()
+    return 0.0
+
+
+class TestFit:
+    """Only a graph that makes the same picture in no more time is taken."""
+
+    settings = Settings().replace(size="640x360", effect="blur")
+    plan = Plan(640, 360, True, 4)
+
+    @pytest.fixture
+    def other(self) -> Rival:
+        return rival(load(CPU).segmenter, selection.sample(640, 360))
+
+    @pytest.fixture
+    def patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_usual", no_time)
+
+    def fit(self, other: Rival, settings: Settings | None = None) -> WholeFrame:
+        plan = plan_for(settings or self.settings, blurred=True)
+        assert plan is not None
+        return fit(CPU, LITE, plan, settings or self.settings, other)
+
+    @pytest.mark.usefixtures("patient")
+    def test_a_good_one_is_taken(self, other: Rival) -> None:
+        whole = self.fit(other)
+        assert whole(other.frame, Blur(60), fresh=True).shape == (540, 640)
+
+    @pytest.mark.usefixtures("patient")
+    def test_another_mask_is_refused(self, other: Rival) -> None:
+        with pytest.raises(BackendError, match="mask is another"):
+            self.fit(Rival(other.frame, 1 - other.mask, other.seconds))
+
+    @pytest.mark.usefixtures("patient")
+    def test_another_picture_is_refused(self, other: Rival, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "blurring", lambda length, sigma: np.eye(length, dtype=np.float32))
+        with pytest.raises(BackendError, match="picture is another"):
+            self.fit(other)
+
+    def test_a_slower_one_is_refused(self, other: Rival, monkeypatch: pytest.MonkeyPatch) -> None:
+        times = iter([0.5, 0.2])
+        monkeypatch.setattr(module, "_usual", lambda run: next(times))
+        with pytest.raises(BackendError, match=r"500\.0 ms, network and CPU apart"):
+            self.fit(other)
+
+
+def test_the_whole_product_uses_it(monkeypatch: pytest.MonkeyPatch, sink: RecordingSink) -> None:
+    """The CPU plays a GPU: the loader builds a graph for the effect of now, and another when that changes."""
+    monkeypatch.setattr(runtime, "takes_graphs", lambda device: True)
+    monkeypatch.setattr(module, "_usual", no_time)
+    built: list[int] = []
+    fitted = segmentation.fit
+
+    def noted(candidate: Candidate, network: Path, plan: Plan, settings: Settings, other: Rival) -> WholeFrame:
+        built.append(plan.scale)
+        return fitted(candidate, network, plan, settings, other)
+
+    monkeypatch.setattr(segmentation, "fit", noted)
+    settings = Settings().replace(
+        size="320x180", source="clip", sinks=("fake",), effect="blur", model="lite",
+        backend="onnxruntime", device="CPU", precision="fp32", threads=1,
+    )  # fmt: skip
+    pipeline = Pipeline(settings, open_sink=lambda *_: sink)
+    pipeline.start()
+
+    def whole() -> WholeFrame | None:
+        return pipeline._loaded and pipeline._loaded.whole
+
+    try:
+        until(lambda: whole() is not None and not pipeline.status().protected)
+        assert not pipeline.status().problems
+        pipeline.configure(settings.replace(effect="colour"))
+        until(lambda: (made := whole()) is not None and made.plan.scale == 0)
+        pipeline.configure(settings.replace(effect="alpha"))
+        until(lambda: whole() is None)
+        published = len(sink.pictures)
+        until(lambda: len(sink.pictures) > published + 3)
+        assert not pipeline.status().problems
+    finally:
+        pipeline.stop()
+    assert built == [4, 0]
