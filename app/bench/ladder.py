@@ -5,6 +5,7 @@ The rungs are those of table 2 in the edge paper (its M2 is another device, whic
     M1  fresh arrays for every frame and every stage, one stage after the other
     M3  the same stages with buffers that are allocated once and bound to the runtime
     M4  the product: shared buffers, and the stages at the same time
+    G   one graph: frame in, finished picture out, all of it on the network's device
 
 The bundled clip from memory at 1280×720, effect `blur`, with the pace of a camera for latency, CPU time and power, and
 without for throughput; the rungs take turns.
@@ -16,6 +17,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable
+from typing import cast
 
 import cv2
 import numpy as np
@@ -29,6 +31,7 @@ from app.bench.common import Results, percentiles, until
 from app.bench.energy import NOT_HERE, Meter
 from app.compose.blur import Blur
 from app.compose.compositor import Compositor
+from app.compose.plan import CARRIED
 from app.compose.planes import fit_frame, from_bgr, new_i420
 from app.compose.view import View
 from app.frame import Image
@@ -37,7 +40,8 @@ from app.matte.temporal import Memory, steady
 from app.pipeline import Pipeline
 from app.segmentation import Loaded, load
 from app.settings import Settings
-from backends import BackendError, selector
+from app.whole import WholeFrame, plan_for
+from backends import BackendError, GraphBackend, get_backend, selector
 from backends.tiers import Candidate, candidates
 from models.segmenter import shrink
 
@@ -68,6 +72,8 @@ def _climb(way: Candidate, count: int) -> list[Results]:
         "M3 shared buffers": lambda *args: _alone(Stages, *args),
         "M4 shared, at the same time": _product,
     }
+    if hasattr(get_backend(way.backend), "load_graph"):
+        rungs["G all of it as one graph"] = lambda *args: _alone(OneGraph, *args)
     rows: list[Results] = [{"way": way.title, "rung": name} for name in rungs]
     turns: list[list[Results]] = [[] for _ in rungs]
     try:
@@ -152,7 +158,30 @@ class CopyingStages:
         return session.output[0, ..., 0].copy()
 
 
-def _alone(kind: type[Stages] | type[CopyingStages], way: Candidate, count: int, paced: bool) -> Results:
+class OneGraph:
+    """The whole frame on the network's device, whether or not the product would do so there."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        from app.compose.graph import build  # as in `app.whole`
+
+        backend = cast(GraphBackend, get_backend(loaded.candidate.backend))
+        _, network = selection.file_of(loaded.candidate)
+        plan = plan_for(SETTINGS, blurred=True)
+        assert plan is not None, "blurred, in 16:9"
+        way = loaded.candidate
+        self._whole = WholeFrame(backend.load_graph(build(plan, network.path), way.device, way.threads, CARRIED), plan)
+        self._image = np.empty((plan.height, plan.width, 3), np.uint8)
+        self._effect, self._fresh = Blur(SETTINGS.blur), True
+
+    def __call__(self, frame: Image) -> Image:
+        """A frame's finished picture."""
+        fit_frame(frame, *SETTINGS.dimensions, out=self._image)
+        picture = self._whole(self._image, self._effect, fresh=self._fresh)
+        self._fresh = False
+        return picture
+
+
+def _alone(kind: Callable[[Loaded], Callable[[Image], Image]], way: Candidate, count: int, paced: bool) -> Results:
     """A rung in this thread; of frames that came meanwhile the newest is taken, as from a camera."""
     loaded = load(way)
     stages = kind(loaded)
