@@ -212,26 +212,37 @@ class Pipeline:
             settings = self._settings
             source = self._source = self._supervise(settings)
             scene += 1
-            for image, captured_at in source.frames(self._source_changed):
+            for image, captured_at, spare in source.frames(self._source_changed, self._lend):
                 settings = self._settings
                 thin = self._realtime and source.fps > FASTER * settings.fps
                 if thin and captured_at < due - EARLY / settings.fps:
+                    self._frames.give(spare) if spare is not None else None
                     continue
                 due = max(due + 1 / settings.fps, captured_at)
                 scene, mirror = scene + (settings.mirror != mirror), settings.mirror
                 self._captured += 1
-                self._hand_over(Frame(seq, captured_at, self._fit(image, settings), scene))
+                self._hand_over(Frame(seq, captured_at, self._fit(image, spare, settings), scene))
                 seq += 1
             if source.state == "ended":
                 if not self._realtime:
                     return
                 self._source_changed.wait()
 
-    def _fit(self, image: Image, settings: Settings) -> Image:
+    def _lend(self) -> Image | None:
+        """An array for a camera that has the wanted size to decode into; a mirrored picture is written anew anyway."""
+        width, height = self._settings.dimensions
+        return None if self._settings.mirror else self._frames.take((height, width, 3))
+
+    def _fit(self, image: Image, spare: Image | None, settings: Settings) -> Image:
+        """The frame in the wanted size, in an array of the pool: the very one it was decoded into, if that will do."""
         width, height = settings.dimensions
-        out = self._frames.take((height, width, 3))
+        if image is spare and image.shape[:2] == (height, width) and not settings.mirror:
+            return image
         start = time.perf_counter()
+        out = self._frames.take((height, width, 3))
         fit_frame(image, width, height, mirror=settings.mirror, out=out)
+        if spare is not None:
+            self._frames.give(spare)
         self._stopwatch.add("fit", time.perf_counter() - start)
         return out
 

@@ -190,10 +190,13 @@ class FakeCapture:
     def isOpened(self) -> bool:  # noqa: N802
         return self.opened
 
-    def read(self) -> tuple[bool, np.ndarray | None]:
+    def read(self, image: np.ndarray | None = None) -> tuple[bool, np.ndarray | None]:
         item = self.images.pop(0) if self.images else None
         if isinstance(item, Exception):
             raise item
+        if item is not None and image is not None and image.shape == item.shape:  # as OpenCV does
+            image[...] = item
+            item = image
         return item is not None, item
 
     def get(self, prop: int, /) -> float:
@@ -234,6 +237,14 @@ def test_frames_of_a_camera(node: Path) -> None:
     assert frames[2].shape == (4, 6, 3)  # an infrared camera's gray
     camera.close()
     assert capture.released
+
+
+def test_a_frame_is_decoded_into_the_array_that_was_lent_if_it_fits(node: Path) -> None:
+    camera = source(node, FakeCapture(frame(1), frame(2), np.full((2, 2, 3), 3, np.uint8)))
+    lent = np.empty((4, 6, 3), np.uint8)
+    assert camera.read_into(lent) is not lent, "the first has been read before"
+    assert camera.read_into(lent) is lent and lent[0, 0, 0] == 2
+    assert camera.read_into(lent).shape == (2, 2, 3)
 
 
 def test_a_slow_first_frame_is_waited_for(node: Path) -> None:

@@ -14,7 +14,7 @@ from app.capture import EndOfSource
 from app.capture.supervisor import SupervisedSource
 from app.compose.card import card
 from app.compose.effects import build_effect
-from app.compose.planes import from_bgr, planes, yuv_of
+from app.compose.planes import fit_frame, from_bgr, planes, yuv_of
 from app.frame import Picture
 from app.pipeline import Pipeline
 from app.problems import EffectError, GreenroomError, Problem, SinkError
@@ -43,6 +43,19 @@ class Numbered:
 
     def close(self) -> None:
         pass
+
+
+class Pooling(Numbered):
+    """Decodes into what it is lent, as a camera does; notes which arrays those were."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.lent: list[int] = []
+
+    def read_into(self, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        self.lent.append(array.ctypes.data)
+        np.copyto(array, self.read())
+        return array
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +111,24 @@ def test_a_conversion_keeps_every_frame_in_order(sink: RecordingSink) -> None:
     assert sink.closed
     status = pipeline.status()
     assert (status.captured, status.published, status.dropped) == (100, 100, 0)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_camera_decodes_into_the_pool(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch, mirror: bool) -> None:
+    """No frame is copied on its way, and none is overwritten while somebody still works on it."""
+    copied: list[object] = []
+    monkeypatch.setattr("app.pipeline.fit_frame", lambda *args, **kwargs: copied.append(fit_frame(*args, **kwargs)))
+    source = Pooling(40)
+    pipeline = make(sink, source, BASE.replace(mirror=mirror), realtime=False)
+    pipeline.start()
+    pipeline.wait()
+    assert [p.seq for p in sink.pictures] == list(range(40))
+    middle = [int(p.i420[100, 160]) for p in sink.pictures]
+    assert middle == sorted(middle) and middle[-1] > middle[0] + 20
+    if mirror:
+        assert not source.lent and len(copied) == 40
+    else:
+        assert not copied and len(set(source.lent)) < 12, "the same few arrays go round"
 
 
 def test_in_real_time_late_frames_are_dropped_and_the_newest_shown(

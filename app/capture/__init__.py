@@ -9,12 +9,14 @@ The contract, for whoever writes the next source:
   `BrokenFrame` when only this frame is lost and the next `read` goes on with the one after it.
 - `fps` is the rate it delivers at, in frames a second, 0 where it does not know. A source that is not `live`
   (files, images, the test pattern) returns as fast as it can: whoever reads it keeps the pace.
+- A source that can decode into an array of the caller's is `Pooled`: `read_into` returns that array, or another of its
+  own when the frame does not fit.
 - All calls come from one thread, except that `close` is called once and afterwards nothing else is.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.frame import Image
 from app.problems import Problem, SourceError
@@ -42,3 +44,10 @@ class Source(Protocol):
     def read(self) -> Image: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A source that saves an allocation and a copy of each frame."""
+
+    def read_into(self, array: Image) -> Image: ...

@@ -45,7 +45,7 @@ class Capture(Protocol):
     """The part of `cv2.VideoCapture` that is used, so that tests can stand in for it."""
 
     def isOpened(self) -> bool: ...  # noqa: N802
-    def read(self) -> tuple[bool, Image | None]: ...
+    def read(self, image: Image | None = None, /) -> tuple[bool, Image | None]: ...
     def get(self, prop: int, /) -> float: ...
     def release(self) -> None: ...
 
@@ -84,12 +84,19 @@ class CameraSource:
         Raises:
             SourceError: the camera stalled or was unplugged.
         """
+        return self._read(None)
+
+    def read_into(self, array: Image) -> Image:
+        """The next frame, in this array if it has the frame's size, else in another."""
+        return self._read(array)
+
+    def _read(self, array: Image | None) -> Image:
         if self._first is not None:
             frame, self._first = self._first, None
             return frame
         for _ in range(_TORN):
             asked = time.monotonic()
-            if (image := self._grab()) is not None:
+            if (image := self._grab(array)) is not None:
                 return image
             if time.monotonic() - asked > _AT_ONCE:
                 break
@@ -109,9 +116,9 @@ class CameraSource:
                 return None
         return None
 
-    def _grab(self) -> Image | None:
+    def _grab(self, array: Image | None = None) -> Image | None:
         try:
-            delivered, image = self._capture.read()
+            delivered, image = self._capture.read(array)
         except cv2.error:  # e.g. a torn JPEG: no frame
             return None
         if not delivered or image is None or image.size == 0:

@@ -9,7 +9,7 @@ from contextlib import closing
 from threading import Event
 from typing import Literal, NamedTuple
 
-from app.capture import BrokenFrame, EndOfSource, Source
+from app.capture import BrokenFrame, EndOfSource, Pooled, Source
 from app.frame import Image
 from app.problems import Problem, SourceError
 
@@ -31,10 +31,18 @@ log = logging.getLogger(__name__)
 
 
 class Captured(NamedTuple):
-    """One frame: uint8 BGR (H, W, 3), valid until the next is asked for, and when it came (`time.monotonic()`)."""
+    """One frame: uint8 BGR (H, W, 3), valid until the next is asked for, and when it came (`time.monotonic()`).
+
+    `spare` is the array that was lent for it: the image itself, or left unused, or None.
+    """
 
     image: Image
     captured_at: float
+    spare: Image | None = None
+
+
+def no_array() -> None:
+    """Lend nothing."""
 
 
 class SupervisedSource:
@@ -80,15 +88,21 @@ class SupervisedSource:
         """What is wrong while the source is not live, with the cure."""
         return self._condition[1]
 
-    def frames(self, stop: Event) -> Iterator[Captured]:
-        """The frames, until the source ends or the event is set (at most one `read` later); then all is closed."""
+    def frames(self, stop: Event, lend: Callable[[], Image | None] = no_array) -> Iterator[Captured]:
+        """The frames, until the source ends or the event is set (at most one `read` later); then all is closed.
+
+        Args:
+            stop: ends them.
+            lend: gives an array for the next frame to be decoded into where the source can do that; with the frame it
+                comes back.
+        """
         delay = FIRST_WAIT
         while not stop.is_set():
             since = None
             try:
                 with closing(self._open()) as source:
                     self.name, self.fps = source.name, source.fps or self._wished_fps
-                    for captured in self._read(source, stop):
+                    for captured in self._read(source, stop, lend):
                         since = captured.captured_at if since is None else since
                         self._condition = ("live", None)
                         yield captured
@@ -109,12 +123,13 @@ class SupervisedSource:
                 return
             delay = min(delay * 2, LONGEST_WAIT)
 
-    def _read(self, source: Source, stop: Event) -> Iterator[Captured]:
+    def _read(self, source: Source, stop: Event, lend: Callable[[], Image | None]) -> Iterator[Captured]:
         paced = self._realtime and not source.live
         due = self._now()
         while not stop.is_set():
+            spare = lend() if isinstance(source, Pooled) else None
             try:
-                image = source.read()
+                image = source.read_into(spare) if isinstance(source, Pooled) and spare is not None else source.read()
             except BrokenFrame as error:  # opening the source anew would bring it here again, and never further
                 log.warning("%s", error)
                 continue
@@ -125,4 +140,4 @@ class SupervisedSource:
                 if self._wait(stop, max(0.0, due - self._now())):
                     return
                 due += 1 / self.fps
-            yield Captured(image, self._now())
+            yield Captured(image, self._now(), spare)
