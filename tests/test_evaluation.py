@@ -1,0 +1,148 @@
+"""Fairness, contact sheet and failure hunt, on synthetic pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.evaluation import groups, skin
+from models.evaluation.failures import distance, fails, worst
+from models.evaluation.groups import Scored
+from models.evaluation.peers import FACE_SKIN
+from models.evaluation.sheet import GAP, GREEN, HEAD, Row, on_green, outlined, write_sheet
+from models.evaluation.stills import read_sources, shape_for_rvm
+
+
+def scored(who: str, group: str, j: float) -> Scored:
+    return Scored("unseen", who, {"skin": group}, {"lite": j}, {"lite": j / 2})
+
+
+def test_typology_angle_of_known_colours() -> None:
+    assert skin.typology_angle(70, 20) == pytest.approx(45)
+    assert skin.typology_angle(50, 15) == 0
+    assert skin.typology_angle(30, 20) == pytest.approx(-45)
+
+
+@pytest.mark.parametrize(
+    ("angle", "name"),
+    [(56, "very light"), (55, "light"), (41, "intermediate"), (28, "tan"), (10, "brown"), (-30, "dark"), (-80, "dark")],
+)
+def test_tone_begins_above_its_limit(angle: float, name: str) -> None:
+    assert skin.tone(angle) == name
+
+
+def parts_with_a_face(rows: slice) -> NDArray[np.float32]:
+    shares = np.zeros((256, 256, 6), np.float32)
+    shares[..., 0] = 1
+    shares[rows, 100:150] = 0
+    shares[rows, 100:150, FACE_SKIN] = 1
+    return shares
+
+
+def test_skin_is_measured_on_the_face_inside_the_mask_only() -> None:
+    colour = np.array([[[110, 150, 200]]], np.uint8)  # BGR
+    picture = np.full((128, 256, 3), 255, np.uint8)
+    picture[:, 100:150] = colour
+    picture[:32] = 0  # black where the mask is not, though the segmenter says face
+    alpha = np.zeros((128, 256), np.uint8)
+    alpha[36:] = 255
+    lightness, _, yellowness = cv2.cvtColor(colour.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)[0, 0]
+    angle = skin.measure(picture, alpha, lambda _: parts_with_a_face(slice(0, 200)))
+    assert angle == pytest.approx(skin.typology_angle(float(lightness), float(yellowness)), abs=0.1)
+    assert skin.measure(picture, alpha, lambda _: parts_with_a_face(slice(0, 0))) is None
+
+
+def test_light_and_contrast_of_a_dark_person_before_a_bright_wall() -> None:
+    frame, truth = np.full((90, 160, 3), 200, np.uint8), np.zeros((90, 160), np.bool_)
+    truth[30:, 60:100] = True
+    frame[truth] = 50
+    assert groups.light_of(frame, truth) == {"light": groups.LIGHTS[0][0], "contrast": groups.CONTRASTS[-1][0]}
+    assert groups.light_of(frame, np.zeros_like(truth)) == {}
+
+
+def test_each_person_counts_once() -> None:
+    pictures = [scored("a", "tan", 100), scored("a", "tan", 100), scored("a", "tan", 100), scored("b", "tan", 0)]
+    assert groups.per_person(pictures, lambda p: p.j["lite"]).tolist() == [100, 0]
+
+
+def test_interval_holds_the_mean_and_shrinks_with_people() -> None:
+    rng = np.random.default_rng(1)
+    few, many = (groups.figure(rng.normal(90, 5, n)) for n in (10, 1000))
+    assert few.low < few.mean < few.high
+    assert many.high - many.low < (few.high - few.low) / 3
+
+
+def test_gap_leaves_small_groups_out() -> None:
+    values = {"tan": np.full(20, 95.0), "brown": np.full(20, 90.0), "dark": np.full(groups.FEWEST - 1, 10.0)}
+    found = groups.gap(values)
+    assert found and found[:2] == ("tan", "brown") and found[2].mean == pytest.approx(5)
+    assert groups.gap({"tan": values["tan"], "dark": values["dark"]}) is None
+
+
+def test_table_marks_small_groups_and_keeps_the_order() -> None:
+    pictures = [scored(f"a{i}", "tan", 90) for i in range(groups.FEWEST)] + [scored("b", "dark", 50)]
+    lines = groups.table(pictures, "skin", ("dark", "tan"), ["lite"]).splitlines()
+    assert lines[2] == "| dark * | 1 | 1 | 50.0 (50.0…50.0) | 25.0 |"
+    assert lines[3].startswith("| tan | 10 | 10 | 90.0")
+
+
+def test_distance_is_in_parts_of_the_person_but_specks_do_not_lead() -> None:
+    truth, found = np.zeros((100, 100), np.bool_), np.zeros((100, 100), np.bool_)
+    truth[:50], found[:40] = True, True
+    assert distance(found, truth) == pytest.approx(0.2)
+    nobody = np.zeros_like(truth)
+    speck = nobody.copy()
+    speck[0, :50] = True
+    assert distance(speck, nobody) == pytest.approx(0.1)
+
+
+def test_worst_first_and_few_of_one_source() -> None:
+    found = {"a_1": 0.9, "a_2": 0.8, "a_3": 0.7, "b_1": 0.5, "c_1": 0.1}
+    assert worst(found, 3, limit=2) == ["a_1", "a_2", "b_1"]
+
+
+def test_failures_are_counted_by_cause() -> None:
+    lines = fails(
+        "cause", {"a_1": "hand", "a_2": "hand", "b_1": "chair"}, {"lite": {"a_1": 0.5, "a_2": 0.05, "b_1": 0.2}}
+    )
+    assert lines.splitlines()[2:] == ["| hand | 2 | 1 | 28 |", "| chair | 1 | 1 | 20 |", "| all | 3 | 2 | 20 |"]
+
+
+def test_what_is_left_out_is_green_and_outlined() -> None:
+    picture, matte = np.full((40, 60, 3), 150, np.uint8), np.zeros((20, 30), np.float32)
+    matte[:, 15:] = 1
+    green = on_green(picture, matte)
+    assert green[20, 5].tolist() == list(GREEN) and green[20, 55].tolist() == [150, 150, 150]
+    drawn = outlined(picture, matte)
+    assert drawn[20, 5].tolist() == [50, 50, 50] and drawn[20, 55].tolist() == [150, 150, 150]
+
+
+def test_sheet_shows_pictures_unscaled(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (30, 40, 3), np.uint8)
+    write_sheet(tmp_path / "sheet.png", ["picture", "lite"], [Row("", [picture, picture])], (40, 30))
+    whole = cv2.imread(str(tmp_path / "sheet.png"))
+    assert whole.shape == (HEAD + 30 + GAP, 2 * 40 + GAP, 3)
+    assert (whole[HEAD : HEAD + 30, 40 + GAP :] == picture).all()
+
+
+def test_sheet_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="name a folder"):
+        write_sheet(tmp_path / "missing" / "sheet.png", ["a"], [])
+
+
+def test_rvm_gets_multiples_of_sixteen_in_the_pictures_shape() -> None:
+    assert shape_for_rvm(720, 1280) == (512, 288)
+    assert shape_for_rvm(640, 480) == (384, 512)
+    assert shape_for_rvm(10, 10) == (16, 16)
+
+
+def test_sources_by_name(tmp_path: Path) -> None:
+    (tmp_path / "sources.csv").write_text("file,source,licence\na_1.jpg,x/y b.jpg,MIT\n")
+    assert read_sources(tmp_path)["a_1"]["licence"] == "MIT"
+    cards = Path(__file__).parent.parent / "models" / "cards"
+    assert all((cards / name).is_file() for name in ("failures.csv", "sheet.csv"))
