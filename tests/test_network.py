@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backends import BACKENDS, get_backend
 from models.evaluation import metrics
+from models.evaluation.__main__ import twice
 from models.evaluation.ours import open_file
 from models.manifest import Model, manifest
 from models.training.figure import paint_person
@@ -115,3 +116,12 @@ def test_flicker_counts_only_where_the_picture_stood_still() -> None:
     after[:, 30:] = 1
     assert metrics.flicker(after, before, still, still) == pytest.approx(0.25)
     assert metrics.flicker(after, before, moved, still) == 0
+
+
+def test_a_second_look_at_the_mirror_image_is_mirrored_back() -> None:
+    frame = np.zeros((4, 6, 3), np.uint8)
+    frame[:, 0] = 255
+    mask = twice(lambda image: image[..., 0].astype(np.float32) / 255)(frame)
+    np.testing.assert_array_equal(mask, frame[..., 0] / 255)
+    ramp = np.linspace(0, 1, 6, dtype=np.float32)[None].repeat(4, 0)
+    np.testing.assert_allclose(twice(lambda image: ramp)(frame), 0.5, atol=1e-6)
