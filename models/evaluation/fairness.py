@@ -35,7 +35,8 @@ PARTS = {
     "clips": "Development clips, true alpha",
     "held out": "Held-out people, put on other rooms",
     "stated": "People whose set states how they present, put on other rooms",
-    "unseen": "Unseen pictures as they are",
+    "unseen": "Unseen people near the camera, as they are, without raised hands",
+    "hands": "Unseen people near the camera with raised hands",
 }
 
 

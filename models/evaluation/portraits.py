@@ -27,6 +27,10 @@ EVERY = 5
 """Of a clip's frames, one in so many: the ones between show the same."""
 DRAWN = 2
 """Composites of each held-out person, in other rooms and lights."""
+NEAR = 0.2
+"""Share of the picture from which a person is as near as at a desk."""
+REMEMBERED = 25
+"""Measured pictures after which they are written down: a fifth of a second each."""
 EVERY_ROOM = 8
 """Of the pools' rooms, one in so many is enough to compose with."""
 COMPOSED = (512, 288)
@@ -78,11 +82,15 @@ class Examiner:
             somebody = np.count_nonzero(alpha > 127) >= FEW_PIXELS * alpha.size
             agreed = somebody and any(iou(alpha, mask) >= AGREE for mask in masks)
             self._known[key] = measure(picture, alpha, self._parts), bool(agreed)
+            if len(self._known) % REMEMBERED == 0:
+                self.remember()
         return self._known[key]
 
     def remember(self) -> None:
         """Write down what was measured, so that the next network need not wait for it."""
-        self._memory.write_text(json.dumps(self._known, indent=0))
+        partial = self._memory.with_suffix(".partial")
+        partial.write_text(json.dumps(self._known, indent=0), encoding="utf-8")
+        partial.replace(self._memory)
 
 
 def on_clips(folder: Path, examine: Examiner) -> Iterator[Portrait]:
@@ -151,10 +159,16 @@ def stated(folder: Path, teachers: Path, rooms: list[Sample], examine: Examiner)
 
 
 def unseen(folder: Path, teachers: Path, examine: Examiner) -> Iterator[Portrait]:
-    """Pictures never trained on, as they are; `who` in sources.csv, where given, tells which show the same person."""
+    """Pictures never trained on, as they are; `who` in sources.csv, where given, tells which show the same person.
+
+    Small people are left out: they are no webcam's, and a fault that strikes them would look like one of whoever they
+    are. For the same reason those with raised hands (column `what`) are a part of their own.
+    """
     sources = read_sources(folder)
     for sample in read_stills(folder, teachers):
-        if examine.trusted("unseen", sample):
-            who = sources[sample.name].get("who") or sample.name
+        near = np.count_nonzero(sample.alpha > 127) >= NEAR * sample.alpha.size
+        if near and examine.trusted("unseen", sample):
+            source = sources[sample.name]
+            part = "hands" if "hands" in source.get("what", "") else "unseen"
             known = examine("unseen", sample.name, sample.picture, sample.alpha)
-            yield Portrait("unseen", who, sample.picture, sample.alpha, known)
+            yield Portrait(part, source.get("who") or sample.name, sample.picture, sample.alpha, known)

@@ -82,7 +82,8 @@ def write_sheet(path: Path, titles: Sequence[str], rows: Sequence[Row], cell: tu
             whole[top : top + h, left : left + w] = picture
         if row.name:
             cv2.putText(whole, row.name, (4, top + height - 6), FONT, 0.45, (0, 255, 255), 1, cv2.LINE_AA)
-    if not cv2.imwrite(str(path), whole, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    if not cv2.imwrite(str(path), whole, options):
         raise OSError(f"{path} cannot be written: name a folder that exists and end in .png or .jpg")
 
 
