@@ -133,12 +133,12 @@ class Processor:
         """Start the network on a frame; returns at once. The frame before must have its matte.
 
         Args:
-            frame: the camera's frame, of the settings' size.
+            frame: the camera's frame, of the settings' size or of one that they are about to have.
             loaded: the segmenter, None while there is none: the whole frame is then covered.
         """
         work = Work(frame, loaded)
         if loaded is not None and not self._bare:
-            work.whole = self._whole_way(loaded)
+            work.whole = self._whole_way(frame, loaded)
             if work.whole is not None:
                 fresh = not self._settings.temporal or self._forgets(frame, work.whole)
                 work.making = self._segmenting.submit(self._make, frame, work.whole, self._effect, fresh)
@@ -224,11 +224,12 @@ class Processor:
         """Whether the user asked for the room as it is, and agreed to it being shown."""
         return self._settings.effect == "none" and self._settings.show_room
 
-    def _whole_way(self, loaded: Loaded) -> WholeFrame | None:
-        """What makes the whole picture on the segmenter's device, None while nothing there fits the settings."""
+    def _whole_way(self, frame: Frame, loaded: Loaded) -> WholeFrame | None:
+        """What makes the whole picture on the segmenter's device, None while nothing there fits frame and settings."""
         whole = loaded.whole
-        fits = whole and whole.plan == plan_for(self._settings, blurred=isinstance(self._effect, Blur))
-        return whole if fits else None
+        if whole is None or frame.image.shape[:2] != (whole.plan.height, whole.plan.width):
+            return None
+        return whole if whole.plan == plan_for(self._settings, blurred=isinstance(self._effect, Blur)) else None
 
     def _forgets(self, frame: Frame, source: Loaded | WholeFrame) -> bool:
         """Whether the last mask says nothing about this frame."""

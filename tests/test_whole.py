@@ -204,6 +204,20 @@ def test_it_is_used_only_for_what_it_was_built_for() -> None:
     processor.close()
 
 
+def test_a_frame_of_a_new_size_is_not_its() -> None:
+    """The first frame after a change of size is begun before the settings are: that is no fault of the device's."""
+    loaded = fake_loaded()
+    loaded.whole, graph = fake_whole(BASE)
+    processor = Processor(BASE, Stopwatch())
+    smaller = BASE.replace(size="320x180")
+    work = processor.begin(Frame(0, 0.0, draw(0, *smaller.dimensions)), loaded)
+    processor.configure(smaller)
+    processor.matte(work)
+    assert work.failure is None
+    assert not graph.fresh
+    processor.close()
+
+
 def test_the_last_mask_is_forgotten_when_it_says_nothing() -> None:
     loaded = fake_loaded()
     loaded.whole, graph = fake_whole(BASE)
