@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -144,5 +145,19 @@ def test_rvm_gets_multiples_of_sixteen_in_the_pictures_shape() -> None:
 def test_sources_by_name(tmp_path: Path) -> None:
     (tmp_path / "sources.csv").write_text("file,source,licence\na_1.jpg,x/y b.jpg,MIT\n")
     assert read_sources(tmp_path)["a_1"]["licence"] == "MIT"
+
+
+def test_failures_are_among_the_unseen_and_none_of_those_was_trained_on() -> None:
     cards = Path(__file__).parent.parent / "models" / "cards"
-    assert all((cards / name).is_file() for name in ("failures.csv", "sheet.csv"))
+
+    def column(name: str, key: str) -> list[str]:
+        with (cards / name).open(newline="", encoding="utf-8") as file:
+            return [row[key] for row in csv.DictReader(file)]
+
+    def repositories(name: str) -> set[str]:
+        return {source.split("@")[0].split(" ")[0] for source in column(name, "source")}
+
+    assert len(column("failures.csv", "file")) == 50
+    assert set(column("failures.csv", "file")) <= set(column("unseen.csv", "file"))
+    for trained in cards.glob("data-*.csv"):
+        assert not repositories("unseen.csv") & repositories(trained.name), trained.name
