@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import queue
 import threading
@@ -48,6 +47,9 @@ LAG, CHEAPER = 0.9, 0.7
 and one that measured at most this share of its CPU time is tried instead; where it is a GPU's or an NPU's time that
 another program takes, one that measured at most this share of that time, or one elsewhere."""
 
+SAMPLE = 1280, 720
+"""Size of the frame that a GPU's network is compared on."""
+
 log = logging.getLogger(__name__)
 
 
@@ -58,7 +60,8 @@ class Loaded:
     Attributes:
         whole: makes finished pictures on the same device; None while there is nothing that does. The loader replaces
             it while others run it: who does holds it meanwhile.
-        rival: what `whole` was and will be compared with.
+        rival: what `whole` is compared with; None where there will be none.
+        tried: what `whole` was built for last, be it that it was refused.
     """
 
     segmenter: Segmenter
@@ -66,6 +69,7 @@ class Loaded:
     candidate: Candidate
     whole: WholeFrame | None = None
     rival: Rival | None = None
+    tried: Plan | None = None
 
     @property
     def name(self) -> str:
@@ -158,11 +162,13 @@ class Loader:
 
     def wanted(self, settings: Settings) -> None:
         """Load what these settings ask for."""
+        self._look = settings
         self._orders.put(lambda: self._order(settings))
 
     def dressed(self, settings: Settings) -> None:
         """Fit the running segmenter's whole way, where it has one, to another effect or size."""
-        self._orders.put(lambda: self._dress(settings))
+        self._look = settings  # at once: what waits in the queue is for the look of then
+        self._orders.put(self._dress)
 
     def failed(self, lost: Loaded, why: str) -> Loaded | None:
         """A segmenter failed while running: load the next best, and try this one again later.
@@ -244,12 +250,13 @@ class Loader:
             selection.models(settings)
         except ModelError as error:  # of a file of settings from another version, say
             self._lacking, settings = str(error), settings.replace(model="auto")
-        self._settings = self._look = settings
+        self._settings = settings
         self._failed.clear()
         self._outcomes = None
         self._retry, self._unmeasured = FIRST_RETRY, False
         self._retry_at = time.monotonic() + self._retry
         self._load_best()
+        self._dress()
         self._unmeasured = self._realtime and not selection.pin(settings).exact
 
     def _measure(self) -> None:
@@ -360,6 +367,7 @@ class Loader:
         except Exception as error:
             self._note(candidate, f"{candidate}: {error}")
             return self._failed[candidate]
+        self._prepare_fitting(loaded)
         self._fit_out(loaded)
         with self._lock:
             self._running, self._offered = candidate, loaded
@@ -368,28 +376,36 @@ class Loader:
             self.retire(unclaimed)
         return None
 
-    def _dress(self, settings: Settings) -> None:
-        self._look = settings
+    def _dress(self) -> None:
         if self._offered is not None:
             self._fit_out(self._offered)
 
-    def _fit_out(self, loaded: Loaded) -> None:
-        """Give a segmenter on a GPU a way to do all else there too, if there is one and it is good.
+    def _prepare_fitting(self, loaded: Loaded) -> None:
+        """Note what a GPU's network alone does, whatever the effect of now: once it is offered, another thread runs it.
 
-        The network alone is only run before it is offered: afterwards it is another thread's.
+        Were it run here then, the sample's mask could become that of the camera's frame.
         """
-        candidate, settings = loaded.candidate, self._look
-        blurred = settings.effect in ("blur", "none")
-        plan = plan_for(settings, blurred=blurred)
-        if plan == (loaded.whole and loaded.whole.plan) or not get_backend(candidate.backend).takes_graphs(
-            candidate.device
-        ):
+        candidate = loaded.candidate
+        try:
+            if get_backend(candidate.backend).takes_graphs(candidate.device):
+                loaded.rival = rival(loaded.segmenter, selection.sample(*SAMPLE))
+        except Exception as error:
+            log.info("%s: frames are composited on the CPU: %s", candidate.title, error)
+
+    def _fit_out(self, loaded: Loaded) -> None:
+        """Give a segmenter on a GPU a way to do all else there too, if there is one and it is good."""
+        candidate, settings, other = loaded.candidate, self._look, loaded.rival
+        plan = plan_for(settings, blurred=settings.effect in ("blur", "none"))
+        if other is None or plan == loaded.tried:
             return
-        loaded.whole = None
+        loaded.whole, loaded.tried = None, plan
         if plan is None:
             return
+        _, network = selection.file_of(candidate)
         try:
-            loaded.whole = within(LOAD_SECONDS, lambda: _fitted(loaded, plan, settings), "Fitting the frame's graph")
+            loaded.whole = within(
+                LOAD_SECONDS, lambda: fit(candidate, network.path, plan, settings, other), "Fitting the frame's graph"
+            )
         except Exception as error:
             log.info("%s: frames are composited on the CPU: %s", candidate.title, error)
 
@@ -415,14 +431,6 @@ class Loader:
             self._standby, old = new, self._standby
         if old:
             self.close(old)
-
-
-def _fitted(loaded: Loaded, plan: Plan, settings: Settings) -> WholeFrame:
-    frame = selection.sample(plan.width, plan.height)
-    loaded.rival = loaded.rival or rival(loaded.segmenter, frame)
-    other = dataclasses.replace(loaded.rival, frame=frame)  # of another size; the mask is the same
-    _, network = selection.file_of(loaded.candidate)
-    return fit(loaded.candidate, network.path, plan, settings, other)
 
 
 def _relieves(way: Outcome, slow: Outcome, ms: float) -> bool:

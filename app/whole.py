@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -157,7 +158,7 @@ def fit(candidate: Candidate, network: Path, plan: Plan, settings: Settings, oth
         network: the network's verified file.
         plan: for what.
         settings: what to try it with.
-        other: what it must agree with, of the plan's size, and not be slower than.
+        other: what it must agree with, and not be slower than.
 
     Raises:
         BackendError: it does not run there, makes another picture, or is slower.
@@ -167,17 +168,19 @@ def fit(candidate: Candidate, network: Path, plan: Plan, settings: Settings, oth
     backend = cast(GraphBackend, get_backend(candidate.backend))
     graph = backend.load_graph(build(plan, network), candidate.device, candidate.threads, CARRIED)
     whole = WholeFrame(graph, plan)
-    effect: Effect = Blur(settings.blur) if plan.scale else Still(from_bgr(np.ascontiguousarray(other.frame[::-1])))
-    picture = whole(other.frame, effect, fresh=True).copy()
+    # Stretched, not cropped: only so the network, which stretches it too, sees the same and makes the same mask.
+    frame = cv2.resize(other.frame, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
+    effect: Effect = Blur(settings.blur) if plan.scale else Still(from_bgr(np.ascontiguousarray(frame[::-1])))
+    picture = whole(frame, effect, fresh=True).copy()
     mask = whole.mask()
     if 100 * iou(mask > 0.5, other.mask > 0.5) < AGREE:
         raise BackendError("its mask is another than the network's alone")
-    expected = _composited(plan, other.frame, mask, effect)
+    expected = _composited(plan, frame, mask, effect)
     difference = np.abs(picture.astype(np.int16) - expected)
     if difference.mean() > MEAN or np.percentile(difference, 99.9) > WORST:
         raise BackendError(f"its picture is another than the CPU's (by {difference.mean():.1f} of 255)")
-    seconds = _usual(lambda: whole(other.frame, effect, fresh=False))
-    apart = other.seconds + _usual(lambda: _composited(plan, other.frame, mask, effect))
+    seconds = _usual(lambda: whole(frame, effect, fresh=False))
+    apart = other.seconds + _usual(lambda: _composited(plan, frame, mask, effect))
     if seconds > apart:
         raise BackendError(f"it takes {1e3 * seconds:.1f} ms, network and CPU apart {1e3 * apart:.1f}")
     whole.limit(max(HANG_SECONDS, HANG_RUNS * seconds))

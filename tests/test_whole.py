@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import RecordingSink, fake_loaded, until
+from loader_fakes import GPU, Machine, loader, machine, take
 from numpy.typing import NDArray
 from test_golden import CASES, COVERED, MEAN, WORST, clip_frames
 from test_privacy import BASE, NETWORK, SIZE
@@ -28,14 +30,16 @@ from app.compose.planes import fit_frame, from_bgr
 from app.frame import Frame, Image
 from app.pipeline import Pipeline
 from app.processor import Processor
-from app.segmentation import Loaded, load
+from app.segmentation import Loaded, Loader, load
 from app.settings import Settings
 from app.status import Stopwatch
 from app.whole import Rival, WholeFrame, fit, plan_for, rival
 from backends import BackendError, get_backend
 from backends.tiers import Candidate
 from models.manifest import get_model
-from models.segmenter import UntrustedMask
+from models.segmenter import Segmenter, UntrustedMask
+
+__all__ = ["loader", "machine"]  # fixtures
 
 CPU = Candidate("onnxruntime", "CPU", 1)
 ELSEWHERE = Candidate("openvino", "CPU", 1)
@@ -291,6 +295,13 @@ class TestFit:
         assert whole(other.frame, Blur(60), fresh=True).shape == (540, 640)
 
     @pytest.mark.usefixtures("patient")
+    @pytest.mark.parametrize("size", ["640x480", "1920x1080", "320x180", "1280x800"])
+    def test_another_aspect_is_compared_with_the_same_picture(self, other: Rival, size: str) -> None:
+        """The network may not be run again: what it was shown is stretched, not cropped anew."""
+        settings = self.settings.replace(size=size)
+        assert self.fit(other, settings).plan == plan_for(settings, blurred=True)
+
+    @pytest.mark.usefixtures("patient")
     def test_another_mask_is_refused(self, other: Rival) -> None:
         with pytest.raises(BackendError, match="mask is another"):
             self.fit(Rival(other.frame, 1 - other.mask, other.seconds))
@@ -306,6 +317,81 @@ class TestFit:
         monkeypatch.setattr(module, "_usual", lambda run: next(times))
         with pytest.raises(BackendError, match=r"500\.0 ms, network and CPU apart"):
             self.fit(other)
+
+
+class Fitter:
+    """Stands in for `rival` and `fit`, and notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.taken = False
+        self.rivals: list[bool] = []
+        self.plans: list[Plan] = []
+        self.refusing = False
+
+    def rival(self, segmenter: Segmenter, frame: Image) -> Rival:
+        self.rivals.append(self.taken)
+        return Rival(frame, segmenter(frame).copy(), 0.01)
+
+    def fit(self, candidate: Candidate, network: Path, plan: Plan, settings: Settings, other: Rival) -> WholeFrame:
+        self.plans.append(plan)
+        if self.refusing:
+            raise BackendError("it is slower")
+        return WholeFrame(FakeGraph(plan), plan)
+
+
+class TestLoader:
+    """A graph for what is wanted now, while another thread runs the network."""
+
+    @pytest.fixture
+    def fitter(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Fitter:
+        machine.known = machine.best = [GPU]
+        made = Fitter()
+        monkeypatch.setattr(segmentation, "rival", made.rival)
+        monkeypatch.setattr(segmentation, "fit", made.fit)
+        return made
+
+    def gpu(self, loader: Loader, fitter: Fitter, settings: Settings) -> Loaded:
+        """The segmenter on the GPU, which the caller runs from now on."""
+        loader.wanted(settings)
+        while (taken := take(loader)).candidate != GPU:
+            pass
+        fitter.taken = True
+        return taken
+
+    def test_the_network_is_not_run_beside_who_runs_it(self, loader: Loader, fitter: Fitter) -> None:
+        """It has one input: the other's frame would get the mask of the sample."""
+        loaded = self.gpu(loader, fitter, BASE.replace(effect="alpha"))
+        assert loaded.whole is None
+        loader.dressed(BASE)
+        until(lambda: loaded.whole)
+        assert fitter.rivals == [False]
+
+    def test_what_is_refused_is_not_built_for_each_step_of_the_blur(self, loader: Loader, fitter: Fitter) -> None:
+        fitter.refusing = True
+        self.gpu(loader, fitter, BASE.replace(blur=60))
+        for blur in (61, 62, 63):
+            loader.dressed(BASE.replace(blur=blur))
+        loader.dressed(BASE.replace(effect="colour"))
+        until(lambda: [plan.scale for plan in fitter.plans][-1:] == [0])
+        assert len(fitter.plans) == 2
+
+    def test_nothing_is_built_for_a_look_that_is_over(
+        self, loader: Loader, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded = self.gpu(loader, fitter, BASE)
+        going, busy = threading.Event(), threading.Event()
+        loader._orders.put(lambda: (busy.set(), going.wait())[0])
+        busy.wait()
+        for size in ("640x480", "320x180", "1280x720"):
+            loader.dressed(BASE.replace(size=size))
+        going.set()
+        until(lambda: loaded.whole and loaded.whole.plan.width == 1280)
+        assert [plan.width for plan in fitter.plans] == [640, 1280]
+
+    def test_look_and_network_may_change_at_once(self, loader: Loader, fitter: Fitter) -> None:
+        loaded = self.gpu(loader, fitter, BASE)
+        loader.wanted(BASE.replace(size="320x180", fps=15))
+        until(lambda: loaded.whole and loaded.whole.plan.width == 320)
 
 
 def test_the_whole_product_uses_it(monkeypatch: pytest.MonkeyPatch, sink: RecordingSink) -> None:
