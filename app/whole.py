@@ -175,12 +175,12 @@ def fit(candidate: Candidate, network: Path, plan: Plan, settings: Settings, oth
     mask = whole.mask()
     if 100 * iou(mask > 0.5, other.mask > 0.5) < AGREE:
         raise BackendError("its mask is another than the network's alone")
-    expected = _composited(plan, frame, mask, effect)
-    difference = np.abs(picture.astype(np.int16) - expected)
+    composite = _on_the_cpu(plan, frame, mask, effect)
+    difference = np.abs(picture.astype(np.int16) - composite())
     if difference.mean() > MEAN or np.percentile(difference, 99.9) > WORST:
         raise BackendError(f"its picture is another than the CPU's (by {difference.mean():.1f} of 255)")
     seconds = _usual(lambda: whole(frame, effect, fresh=False))
-    apart = other.seconds + _usual(lambda: _composited(plan, frame, mask, effect))
+    apart = other.seconds + _usual(composite)
     if seconds > apart:
         raise BackendError(f"it takes {1e3 * seconds:.1f} ms, network and CPU apart {1e3 * apart:.1f}")
     whole.limit(max(HANG_SECONDS, HANG_RUNS * seconds))
@@ -198,12 +198,17 @@ def _usual(run: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def _composited(plan: Plan, frame: Image, mask: NDArray[np.float32], effect: Effect) -> Image:
-    """The picture that the CPU makes of a frame and its mask."""
-    view, out = View(plan.width, plan.height), new_i420(plan.width, plan.height)
-    view.look(from_bgr(frame))
+def _on_the_cpu(plan: Plan, frame: Image, mask: NDArray[np.float32], effect: Effect) -> Callable[[], Image]:
+    """What makes the CPU's picture of a frame and its mask, in buffers that are there, as the product's are."""
+    view, camera, out = View(plan.width, plan.height), *(new_i420(plan.width, plan.height) for _ in range(2))
     refiner = Refiner(plan.width, plan.height, mask.shape[1], mask.shape[0], plan.refine)
-    view.lay(refiner(mask, refiner.luminance(view.half)))
-    effect.fill(view, out)
-    Compositor(plan.width, plan.height).compose(view, out)
-    return out
+    compositor = Compositor(plan.width, plan.height)
+
+    def composite() -> Image:
+        view.look(from_bgr(frame, camera))
+        view.lay(refiner(mask, refiner.luminance(view.half)))
+        effect.fill(view, out)
+        compositor.compose(view, out)
+        return out
+
+    return composite

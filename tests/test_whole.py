@@ -27,6 +27,7 @@ from app.compose.effects import Still
 from app.compose.graph import build
 from app.compose.plan import CARRIED, Plan
 from app.compose.planes import fit_frame, from_bgr
+from app.compose.view import View
 from app.frame import Frame, Image
 from app.pipeline import Pipeline
 from app.processor import Processor
@@ -311,6 +312,16 @@ class TestFit:
         monkeypatch.setattr(module, "blurring", lambda length, sigma: np.eye(length, dtype=np.float32))
         with pytest.raises(BackendError, match="picture is another"):
             self.fit(other)
+
+    @pytest.mark.usefixtures("patient")
+    def test_the_cpu_is_timed_as_it_works_with_buffers_that_are_there(
+        self, other: Rival, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Made anew for each frame they took four times the work itself."""
+        views: list[View] = []
+        monkeypatch.setattr(module, "View", lambda *size: views.append(View(*size)) or views[-1])
+        self.fit(other)
+        assert len(views) == 1
 
     def test_a_slower_one_is_refused(self, other: Rival, monkeypatch: pytest.MonkeyPatch) -> None:
         times = iter([0.5, 0.2])
