@@ -20,6 +20,8 @@ from models.training.props import extent
 Picture = NDArray[np.uint8]
 PLAIN = ("vt",)
 """Kinds on plain ground, of which nothing is learnt about rooms: always put on one."""
+HAND = "hand"
+"""Cut-outs of hands and arms, by `models.training.hands`."""
 STREET = ("ccp",)
 """Kinds on the street, where the labels leave passers-by out, as nobody would on a webcam: mostly put on a room."""
 
@@ -35,6 +37,8 @@ class Chances:
         cloth, chair, poster: such a thing is put behind the person, who is on another room.
         shadow, headphones: the person gets one.
         before: something hides a part of them.
+        hand: a hand or an arm is held up somewhere, which is theirs, or somebody's where nobody else is; only where the
+            pool has cut-outs of them (`models.training.hands`).
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
     """
@@ -49,6 +53,7 @@ class Chances:
     shadow: float = 0.25
     headphones: float = 0.06
     before: float = 0.1
+    hand: float = 0.0
     matched: float = 0.4
     dim: float = 0.08
 
@@ -142,7 +147,8 @@ class Composer:
     """Draws training frames from the labelled pool.
 
     Args:
-        people: labelled pictures; their foregrounds are estimated once, when first drawn.
+        people: labelled pictures; their foregrounds are estimated once, when first drawn. Those of the kind `HAND` are
+            cut-outs of hands, not drawn by themselves.
         rooms: pictures without people.
         size: the frames' (width, height).
         chances: how often what happens.
@@ -150,6 +156,8 @@ class Composer:
 
     def __init__(self, people: list[Sample], rooms: list[Sample], size: tuple[int, int], chances: Chances) -> None:
         self.people, self.rooms, self.size, self.chances = people, rooms, size, chances
+        self.hands = [sample for sample in people if sample.kind == HAND]
+        self._whole = [sample for sample in people if sample.kind != HAND]
         self._foregrounds: dict[str, Picture] = {}
 
     def draw(self, rng: Generator, index: int) -> tuple[Picture, Picture]:
@@ -165,6 +173,8 @@ class Composer:
             alpha = warp(sample.alpha, matrix, self.size, cv2.BORDER_REPLICATE)
         if rng.random() < self.chances.before:
             props.before(rng, frame, alpha, self._texture(rng))
+        if self.hands and rng.random() < self.chances.hand:
+            self._hold_up(rng, frame, alpha)
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
         frame = light(rng, frame, 0.7)
@@ -202,6 +212,23 @@ class Composer:
             props.headphones(rng, frame, alpha, mask)
         return frame, alpha
 
+    def _hold_up(self, rng: Generator, frame: Picture, alpha: Picture) -> None:
+        """A hand or an arm, somewhere beside, before or far from the head, in place: as near to the lens as may be."""
+        hand = self.hands[int(rng.integers(len(self.hands)))]
+        height, width = alpha.shape
+        scale = height * np.exp(rng.uniform(np.log(0.16), np.log(0.75))) / max(hand.alpha.shape)
+        angle, flip = np.deg2rad(rng.normal(0, 25)), -1.0 if rng.random() < 0.5 else 1.0
+        cos, sin = np.cos(angle), np.sin(angle)
+        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip, 1.0])
+        spot = np.array([rng.uniform(0.0, 1.0) * width, rng.uniform(0.2, 1.05) * height])
+        shift = spot - linear @ (np.array(hand.alpha.shape[::-1]) / 2)
+        matrix = np.column_stack([linear, shift])
+        over = light(rng, warp(self._foreground(hand), matrix, self.size, cv2.BORDER_REPLICATE), 0.4)
+        mask = warp(hand.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
+        share = mask[..., None].astype(np.float32) / 255
+        frame[...] = np.rint(frame + (over.astype(np.float32) - frame) * share)
+        np.maximum(alpha, mask, out=alpha)
+
     def _furnish(self, rng: Generator, frame: Picture, sample: Sample, mask: Picture) -> None:
         """Put things where the person will stand before them."""
         box = extent(mask)
@@ -220,7 +247,7 @@ class Composer:
             props.shadow(rng, frame, mask)
 
     def _anyone(self, rng: Generator) -> Sample:
-        return self.people[int(rng.integers(len(self.people)))]
+        return self._whole[int(rng.integers(len(self._whole)))]
 
     def _foreground(self, person: Sample) -> Picture:
         if person.name not in self._foregrounds:

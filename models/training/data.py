@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from models.training.augment import Composer
+from models.training.augment import HAND, Composer
 from models.training.config import Config
 from models.training.pool import Sample
 
@@ -24,7 +24,7 @@ class Composites(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(self, people: list[Sample], rooms: list[Sample], config: Config) -> None:
         self._composer = Composer(people, rooms, (config.width, config.height), config.chances)
-        weights = np.array([config.kinds.get(s.kind, 1.0) for s in people])
+        weights = np.array([0.0 if s.kind == HAND else config.kinds.get(s.kind, 1.0) for s in people])
         self._cumulative = np.cumsum(weights) / weights.sum()
         self._seed = config.seed
 
