@@ -76,6 +76,12 @@ class Loaded:
         """For the user: which network on what."""
         return self.candidate.title
 
+    def close(self) -> None:
+        """Close what nobody runs any more; a driver that is lost may take its time, or for ever."""
+        self.session.close()
+        if self.whole is not None:
+            self.whole.close()
+
 
 def load(candidate: Candidate) -> Loaded:
     """Load a network and run it twice, so that the first frame is not the slow one and its usual time is known.
@@ -206,8 +212,8 @@ class Loader:
         self.close(old)
 
     def close(self, loaded: Loaded) -> None:
-        """Close a session beside: a driver that is lost may take its time, or for ever. `join` waits for a while."""
-        thread = threading.Thread(target=loaded.session.close, name="close", daemon=True)
+        """Close a segmenter beside. `join` waits for a while."""
+        thread = threading.Thread(target=loaded.close, name="close", daemon=True)
         thread.start()
         self._closing = [t for t in self._closing if t.is_alive()] + [thread]
 
@@ -224,7 +230,7 @@ class Loader:
             left = [loaded for loaded in (self._ready, self._standby) if loaded]
             self._ready = self._standby = None
         for loaded in left:
-            loaded.session.close()
+            loaded.close()
 
     def _next(self) -> Callable[[], None] | None:
         """The next order; when there is none, what remains: to measure, to try again, to look at the battery."""

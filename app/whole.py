@@ -8,7 +8,9 @@ GPU and the rest on the CPU. What covers a frame is always made by the CPU.
 from __future__ import annotations
 
 import statistics
+import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ class Rival:
 
 
 class WholeFrame:
-    """Makes finished pictures of frames; one thread uses it, and forgets it to close it.
+    """Makes finished pictures of frames; one thread uses it, and closes or forgets it.
 
     Args:
         graph: loaded; it belongs to this object from now on.
@@ -70,6 +72,9 @@ class WholeFrame:
     def __init__(self, graph: Graph, plan: Plan) -> None:
         self.plan = plan
         self._graph, self._request = graph, Limited(graph, FIRST_SECONDS)
+        # Who forgets it last makes the pictures, and a driver that is lost may take its time to let go.
+        self._forgotten = weakref.finalize(self, _beside, self._request.close)
+        self._forgotten.atexit = False
         # One is read while the next frame's is written.
         self._pictures = [new_i420(plan.width, plan.height) for _ in range(2)]
         self._fresh, self._trust = np.ones(1, np.float32), np.empty(3, np.float32)
@@ -111,7 +116,12 @@ class WholeFrame:
 
     def limit(self, seconds: float) -> None:
         """Give runs up that take longer than this."""
-        self._request = Limited(self._graph, seconds)
+        self._request.limit(seconds)
+
+    def close(self) -> None:
+        """Let the device go; it may take its time."""
+        if self._forgotten.detach():
+            self._request.close()
 
     def _hold(self, effect: Effect) -> None:
         """Hand the backdrop over where it is another than in the last run."""
@@ -126,6 +136,10 @@ class WholeFrame:
         if self._held is not picture:
             self._held = picture
             self._graph.hold("backdrop", picture)
+
+
+def _beside(close: Callable[[], None]) -> None:
+    threading.Thread(target=close, name="close", daemon=True).start()
 
 
 def plan_for(settings: Settings, *, blurred: bool) -> Plan | None:

@@ -93,10 +93,14 @@ class AsyncSession(Session, Protocol):
 
 
 class Graph(Protocol):
-    """A loaded graph of several inputs and outputs, some of which stay on the device from run to run."""
+    """A loaded graph of several inputs and outputs, some of which stay on the device from run to run.
+
+    Only `run`, `carried` and `close` may wait for the device. The arrays live as long as the graph: a driver may write
+    to them when nobody waits any more.
+    """
 
     def hold(self, name: str, array: NDArray[Any]) -> None:
-        """Hand an input over once; it stays until another takes its place."""
+        """Hand an input over once, in the next run; it stays until another takes its place."""
 
     def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
         """Name the arrays that the next runs read, each run anew, and those that they write."""

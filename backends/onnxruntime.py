@@ -265,25 +265,28 @@ class OnnxRuntimeGraph:
             raise BackendError(
                 f"ONNX Runtime cannot load the frame's graph on {device} ({last_line(error)})."
             ) from error
-        self._carried, self._given = carried, dict[str, NDArray[Any]]()
-        self._held: dict[str, Any] = {}
+        self._carried, self._held = carried, dict[str, Any]()
+        self._given, self._wanted, self._handed = (dict[str, NDArray[Any]]() for _ in range(3))
 
     def _placed(self, array: NDArray[Any]) -> Any:
         return self._values.ortvalue_from_numpy(array, self._memory, 0)
 
     def hold(self, name: str, array: NDArray[Any]) -> None:
-        self._held[name] = self._placed(array)
-        self._binding.bind_ortvalue_input(name, self._held[name])
+        self._handed[name] = array
 
     def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
-        self._given = dict(given)
-        for name, array in wanted.items():
-            _bind(self._binding.bind_output, name, array)
+        self._given, self._wanted = dict(given), dict(wanted)  # kept: the binding knows their addresses only
 
     def run(self) -> None:
         try:
+            for name, array in self._handed.items():
+                self._held[name] = self._placed(array)
+                self._binding.bind_ortvalue_input(name, self._held[name])
+            self._handed.clear()
             for name, array in self._given.items():
                 _bind(self._binding.bind_input, name, array)
+            for name, array in self._wanted.items():
+                _bind(self._binding.bind_output, name, array)
             for name, given in self._carried.items():
                 self._binding.bind_ortvalue_input(given, self._before[name])
                 self._binding.bind_ortvalue_output(name, self._after[name])

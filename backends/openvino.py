@@ -175,7 +175,8 @@ class OpenVinoGraph:
             shapes = {name: tuple(given.shape) for given in compiled.inputs for name in given.names}
         except Exception as error:
             raise BackendError(f"OpenVINO cannot load a graph on {device} ({last_line(error)}).") from error
-        self._carried, self._arrays = carried, dict[str, NDArray[Any]]()
+        self._carried = carried
+        self._arrays, self._handed = dict[str, NDArray[Any]](), dict[str, NDArray[Any]]()
         self._before, self._after = (
             {name: np.zeros(shapes[given], np.float32) for name, given in carried.items()} for _ in range(2)
         )
@@ -187,14 +188,16 @@ class OpenVinoGraph:
         self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
 
     def hold(self, name: str, array: NDArray[Any]) -> None:
-        self._set(name, array)
+        self._handed[name] = array
 
     def bind(self, given: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]]) -> None:
-        for name, array in (*given.items(), *wanted.items()):
-            self._set(name, array)
+        self._handed |= {**given, **wanted}
 
     def run(self) -> None:
         try:
+            for name, array in self._handed.items():
+                self._set(name, array)
+            self._handed.clear()
             for name, given in self._carried.items():
                 self._set(given, self._before[name])
                 self._set(name, self._after[name])

@@ -66,6 +66,11 @@ class Limited:
         times = list(self._times)
         return statistics.median(times) * 1e3 if len(times) == RECENT else None
 
+    def limit(self, seconds: float) -> None:
+        """Give runs up that take longer than this from now on, and forget how long they took."""
+        self._limit = seconds
+        self._times.clear()
+
     def start(self) -> None:
         """Begin a run and return at once; until `finish` both arrays are the runtime's.
 

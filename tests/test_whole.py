@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,7 @@ class FakeGraph:
         self.plan, self.behaviour = plan, behaviour
         self.held: list[str] = []
         self.fresh: list[bool] = []
+        self.closed: list[int] = []
 
     def hold(self, name: str, array: NDArray[Any]) -> None:
         self.held.append(name)
@@ -159,7 +162,8 @@ class FakeGraph:
     def carried(self, name: str) -> NDArray[np.float32]:
         return np.zeros((1, 1, *NETWORK[::-1]), np.float32)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.closed.append(threading.get_ident())
 
 
 def fake_whole(settings: Settings, behaviour: str = "") -> tuple[WholeFrame, FakeGraph]:
@@ -181,6 +185,51 @@ def test_a_run_that_goes_wrong_covers_the_frame(behaviour: str) -> None:
         assert isinstance(failure, BackendError | UntrustedMask)
         assert not contains_raw_background(picture.i420)
     processor.close()
+
+
+@pytest.mark.parametrize("candidate", [CPU, ELSEWHERE], ids=str)
+def test_the_arrays_that_a_driver_may_still_write_to_outlive_who_waited(candidate: Candidate) -> None:
+    """A run that hangs may go on when its frame, its picture and all who knew them are forgotten."""
+    settings = BASE.replace(size="320x180")
+    whole = whole_frame(settings, candidate=candidate)
+    whole(draw(0, 320, 180), Blur(60), fresh=True)
+    graph, written = whole._graph, [weakref.ref(array) for array in (whole._pictures[0], whole._trust)]
+    del whole
+    gc.collect()
+    assert graph and all(array() is not None for array in written), "whoever runs the graph holds them"
+
+
+def test_a_driver_that_hangs_while_it_takes_a_backdrop_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = BASE.replace(size="320x180", effect="colour")
+    whole, going = whole_frame(settings), threading.Event()
+    backdrops = [Still(from_bgr(draw(n, 320, 180))) for n in (0, 1)]
+    whole(draw(0, 320, 180), backdrops[0], fresh=True)
+    whole.limit(0.1)
+    placed = runtime.OnnxRuntimeGraph._placed
+    monkeypatch.setattr(runtime.OnnxRuntimeGraph, "_placed", lambda *args: (going.wait(5), placed(*args))[1])
+    start = time.monotonic()
+    with pytest.raises(BackendError, match="given up"):
+        whole(draw(0, 320, 180), backdrops[1], fresh=True)
+    assert time.monotonic() - start < 4
+    going.set()
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_its_device_is_let_go_beside(forgotten: bool) -> None:
+    """Closing what a lost driver holds may take for ever: not in the thread that makes the pictures."""
+    whole, graph = fake_whole(BASE)
+    whole(draw(0, *SIZE), Blur(60), fresh=True)
+    if forgotten:
+        del whole
+    else:
+        loaded = fake_loaded()
+        loaded.whole = whole
+        Loader().close(loaded)
+    gc.collect()
+    until(lambda: graph.closed)
+    assert graph.closed[0] != threading.get_ident()
+    time.sleep(0.05)
+    assert len(graph.closed) == 1
 
 
 def test_it_is_used_only_for_what_it_was_built_for() -> None:
