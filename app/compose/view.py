@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.compose.planes import planes
+from app.compose.scratch import Scratch
 from app.compose.surroundings import person_weight, room_weight
 from app.frame import Image
 
@@ -33,8 +34,7 @@ class View:
         self.frame = np.empty((height * 3 // 2, width), np.uint8)
         self.half = np.empty((height // 2, width // 2), np.uint8)
         self.alpha: Image | None = None
-        self._small: dict[int, NDArray[np.uint8]] = {}
-        self._weighted: dict[tuple[str, int], Weighted] = {}
+        self._scratch = Scratch()
         self._fresh: set[tuple[str, int]] = set()
 
     def look(self, frame: Image) -> None:
@@ -60,7 +60,7 @@ class View:
 
     def _weigh(self, who: str, scale: int) -> Weighted:
         small = self._shrunk(scale)
-        total = self._weighted.setdefault((who, scale), np.empty(small.shape, np.float32))
+        total: Weighted = self._scratch.array(f"{who} {scale}", small.shape, np.float32)
         if (who, scale) not in self._fresh:
             self._fresh.add((who, scale))
             if self.alpha is None:
@@ -73,7 +73,7 @@ class View:
     def _halved_room(self) -> Weighted:
         eighth = self.room(8)
         size = (max(1, eighth.shape[2] // 2), max(1, eighth.shape[1] // 2))
-        total = self._weighted.setdefault(("room", 16), np.empty((4, size[1], size[0]), np.float32))
+        total: Weighted = self._scratch.array("room 16", (4, size[1], size[0]), np.float32)
         if ("room", 16) not in self._fresh:
             self._fresh.add(("room", 16))
             for plane, target in zip(eighth, total, strict=True):
@@ -81,9 +81,9 @@ class View:
         return total
 
     def _shrunk(self, scale: int) -> NDArray[np.uint8]:
-        """Y, U, V and alpha, averaged, uint8 (4, h, w)."""
+        """Y, U, V and, where there is one, alpha, averaged, uint8 (4, h, w)."""
         width, height = max(1, self.frame.shape[1] // scale), max(1, self.frame.shape[0] * 2 // 3 // scale)
-        small = self._small.setdefault(scale, np.zeros((4, height, width), np.uint8))
+        small: NDArray[np.uint8] = self._scratch.array(f"small {scale}", (4, height, width), np.uint8)
         if ("shrunk", scale) not in self._fresh:
             self._fresh.add(("shrunk", scale))
             _, u, v = planes(self.frame)
