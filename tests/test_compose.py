@@ -236,6 +236,25 @@ def test_a_video_background_moves_and_loops() -> None:
     assert len(seen) >= 4
 
 
+def test_a_picture_of_a_video_background_stays_as_it_is() -> None:
+    """While it is handed to a GPU, a frame that is covered may already have shown the next."""
+    import time
+
+    from app.compose.effects import Video
+    from assets import asset
+
+    effect = Video(asset("clips/sample.mp4"), 320, 180, "fill")
+    shown = [(effect.current(), effect.current().copy())]
+    end = time.monotonic() + 5
+    while len(shown) < 5 and time.monotonic() < end:
+        if (picture := effect.current()) is not shown[-1][0]:
+            shown.append((picture, picture.copy()))
+        time.sleep(0.01)
+    assert len(shown) == 5
+    for picture, before in shown:
+        np.testing.assert_array_equal(picture, before)
+
+
 def test_a_video_background_never_keeps_a_frame_waiting_and_tells_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that takes its time leaves the last picture standing; one that fails is heard of."""
     import threading

@@ -56,6 +56,8 @@ class Still:
 class Video:
     """Fills with a video that loops at its own pace; a thread decodes the next picture meanwhile.
 
+    Each picture has an array of its own: while one thread hands it to a GPU, another may cover a frame with the next.
+
     Args:
         path: the video file.
         width, height, fit: how its pictures are laid out.
@@ -65,44 +67,42 @@ class Video:
         self._source = VideoFileSource(path, loop=True)
         self._layout = (width, height, fit)
         self._period = 1 / (self._source.fps or 30)
-        self._i420, self._spare = new_i420(width, height), new_i420(width, height)
-        self._i420 = lay_out(self._source.read(), *self._layout, out=self._i420)
+        self._i420 = lay_out(self._source.read(), *self._layout)
         self._decoding = ThreadPoolExecutor(1, "background")  # its thread ends when the effect is forgotten
-        self._next = self._decoding.submit(self._decode, self._spare, 1)
+        self._next = self._decoding.submit(self._decode, 1)
         self._due = time.monotonic() + self._period
 
     def current(self) -> Image:
         """The picture of now; another array than before when it is another picture."""
-        now = time.monotonic()
-        if now >= self._due and self._next.done():
-            self._spare, self._i420 = self._i420, self._next.result()
+        now, following = time.monotonic(), self._next
+        if now >= self._due and following.done():
+            self._i420 = following.result()
             # A few late pictures are skipped so that the video keeps its pace; after a pause it goes on from there.
             late = min(2, int((now - self._due) / self._period))
-            self._next = self._decoding.submit(self._decode, self._spare, 1 + late)
+            self._next = self._decoding.submit(self._decode, 1 + late)
             self._due = max(self._due + self._period * (1 + late), now)
         return self._i420
 
     def fill(self, view: View, out: Image) -> None:
         np.copyto(out, self.current())
 
-    def _decode(self, out: Image, pictures: int) -> Image:
+    def _decode(self, pictures: int) -> Image:
         for _ in range(pictures):
             picture = self._source.read()
-        return lay_out(picture, *self._layout, out=out)
+        return lay_out(picture, *self._layout)
 
 
-def lay_out(image: Image, width: int, height: int, fit: str, out: Image | None = None) -> Image:
+def lay_out(image: Image, width: int, height: int, fit: str) -> Image:
     """Lay a BGR picture of any size out as an I420 background: cropped to fill, inside black bars, or in tiles.
 
     Args:
         image: uint8 BGR (h, w, 3).
         width, height, fit: how.
-        out: uint8 I420 to write into and return; a new array without it.
     """
     if image.shape[:2] == (height, width):
-        return from_bgr(image, out)
+        return from_bgr(image)
     if fit == "fill":
-        return from_bgr(fit_frame(image, width, height), out)
+        return from_bgr(fit_frame(image, width, height))
     canvas = np.zeros((height, width, 3), np.uint8)
     if fit == "tile":
         for y, x in itertools.product(range(0, height, image.shape[0]), range(0, width, image.shape[1])):
@@ -114,7 +114,7 @@ def lay_out(image: Image, width: int, height: int, fit: str, out: Image | None =
         x, y = (width - inner[0]) // 2, (height - inner[1]) // 2
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[y : y + inner[1], x : x + inner[0]] = cv2.resize(image, inner, interpolation=method)
-    return from_bgr(canvas, out)
+    return from_bgr(canvas)
 
 
 def _image(settings: Settings) -> Effect:
