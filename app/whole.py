@@ -8,7 +8,6 @@ GPU and the rest on the CPU. What covers a frame is always made by the CPU.
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -73,7 +72,7 @@ class WholeFrame:
         self.plan = plan
         self._graph, self._request = graph, Limited(graph, FIRST_SECONDS)
         # Who forgets it last makes the pictures, and a driver that is lost may take its time to let go.
-        self._forgotten = weakref.finalize(self, _beside, self._request.close)
+        self._forgotten = weakref.finalize(self, self._request.forget)
         self._forgotten.atexit = False
         # One is read while the next frame's is written.
         self._pictures = [new_i420(plan.width, plan.height) for _ in range(2)]
@@ -136,10 +135,6 @@ class WholeFrame:
         if self._held is not picture:
             self._held = picture
             self._graph.hold("backdrop", picture)
-
-
-def _beside(close: Callable[[], None]) -> None:
-    threading.Thread(target=close, name="close", daemon=True).start()
 
 
 def plan_for(settings: Settings, *, blurred: bool) -> Plan | None:

@@ -104,6 +104,14 @@ class Limited:
         if not self._abandoned:
             self._inner.close()
 
+    def forget(self) -> None:
+        """Close the session in the thread that runs it, without waiting; for finalizers, which may come at any time."""
+        if isinstance(self._inner, _Threaded):
+            if not self._abandoned:
+                self._inner.forget()
+        else:
+            self.close()
+
     def _close_later(self) -> None:
         """Wait for the end of a run that was given up; freeing what a driver still works on is a crash."""
         try:
@@ -147,6 +155,10 @@ class _Threaded:
 
     def close(self) -> None:
         self._session.close()
+        self._orders.put(None)
+
+    def forget(self) -> None:
+        self._orders.put(self._session.close)
         self._orders.put(None)
 
 

@@ -66,6 +66,17 @@ def test_a_run_in_two_halves_leaves_the_caller_free(kind: type[Network]) -> None
     assert session.closed == 1
 
 
+def test_one_that_is_forgotten_is_closed_in_its_own_thread() -> None:
+    """Whoever collects the garbage waits for no driver."""
+    session, closed = Network(), list[str]()
+    session.close = lambda: closed.append(threading.current_thread().name)  # type: ignore[method-assign]
+    request = Request(session, 5.0)
+    request.run()
+    request.forget()
+    until(lambda: closed)
+    assert closed == ["network"]
+
+
 @pytest.mark.parametrize("kind", [Network, Native])
 def test_its_recent_runs_are_timed(kind: type[Network]) -> None:
     request = Request(kind(), 5.0)
