@@ -481,6 +481,10 @@ def test_the_whole_product_uses_it(monkeypatch: pytest.MonkeyPatch, sink: Record
         assert not pipeline.status().problems
         pipeline.configure(settings.replace(effect="colour"))
         until(lambda: (made := whole()) is not None and made.plan.scale == 0)
+        pipeline.configure(settings.replace(effect="colour", size="640x360"))
+        until(lambda: (made := whole()) is not None and made.plan.width == 640)
+        until(lambda: sink.pictures[-1].size == (640, 360) and not pipeline.status().protected)
+        assert not pipeline.status().problems
         pipeline.configure(settings.replace(effect="alpha"))
         until(lambda: whole() is None)
         published = len(sink.pictures)
@@ -488,4 +492,4 @@ def test_the_whole_product_uses_it(monkeypatch: pytest.MonkeyPatch, sink: Record
         assert not pipeline.status().problems
     finally:
         pipeline.stop()
-    assert built == [4, 0]
+    assert built == [4, 0, 0]
