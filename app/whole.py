@@ -180,8 +180,7 @@ def fit(candidate: Candidate, network: Path, plan: Plan, settings: Settings, oth
     # Stretched, not cropped: only so the network, which stretches it too, sees the same and makes the same mask.
     frame = cv2.resize(other.frame, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
     effect: Effect = Blur(settings.blur) if plan.scale else Still(from_bgr(np.ascontiguousarray(frame[::-1])))
-    whole(frame, effect, fresh=True)
-    picture = whole(frame, effect, fresh=False).copy()  # the same mask again, if the last was kept
+    picture = whole(frame, effect, fresh=True).copy()
     mask = whole.mask()
     if 100 * iou(mask > 0.5, other.mask > 0.5) < AGREE:
         raise BackendError("its mask is another than the network's alone")

@@ -357,18 +357,6 @@ class TestFit:
             self.fit(Rival(other.frame, 1 - other.mask, other.seconds))
 
     @pytest.mark.usefixtures("patient")
-    def test_one_that_loses_the_last_mask_is_refused(self, other: Rival, monkeypatch: pytest.MonkeyPatch) -> None:
-        run = runtime.OnnxRuntimeGraph.run
-
-        def forgetful(graph: runtime.OnnxRuntimeGraph) -> None:
-            graph._before["mask_after"] = graph._placed(np.zeros_like(graph.carried("mask_after")))
-            run(graph)
-
-        monkeypatch.setattr(runtime.OnnxRuntimeGraph, "run", forgetful)
-        with pytest.raises(BackendError, match="mask is another"):
-            self.fit(other)
-
-    @pytest.mark.usefixtures("patient")
     def test_another_picture_is_refused(self, other: Rival, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "blurring", lambda length, sigma: np.eye(length, dtype=np.float32))
         with pytest.raises(BackendError, match="picture is another"):
