@@ -174,7 +174,10 @@ class Loader:
     def dressed(self, settings: Settings) -> None:
         """Fit the running segmenter's whole way, where it has one, to another effect or size."""
         self._look = settings  # at once: what waits in the queue is for the look of then
-        self._orders.put(self._dress)
+        offered = self._offered
+        # An order ends a measurement, which is begun again after it.
+        if offered is not None and offered.rival is not None and offered.tried != _plan(settings):
+            self._orders.put(self._dress)
 
     def failed(self, lost: Loaded, why: str) -> Loaded | None:
         """A segmenter failed while running: load the next best, and try this one again later.
@@ -380,6 +383,7 @@ class Loader:
             self._ready, unclaimed = loaded, self._ready
         if unclaimed:
             self.retire(unclaimed)
+        self._dress()  # the look may have changed meanwhile
         return None
 
     def _dress(self) -> None:
@@ -401,14 +405,14 @@ class Loader:
     def _fit_out(self, loaded: Loaded) -> None:
         """Give a segmenter on a GPU a way to do all else there too, if there is one and it is good."""
         candidate, settings, other = loaded.candidate, self._look, loaded.rival
-        plan = plan_for(settings, blurred=settings.effect in ("blur", "none"))
+        plan = _plan(settings)
         if other is None or plan == loaded.tried:
             return
         loaded.whole, loaded.tried = None, plan
         if plan is None:
             return
-        _, network = selection.file_of(candidate)
         try:
+            _, network = selection.file_of(candidate)
             loaded.whole = within(
                 LOAD_SECONDS, lambda: fit(candidate, network.path, plan, settings, other), "Fitting the frame's graph"
             )
@@ -437,6 +441,10 @@ class Loader:
             self._standby, old = new, self._standby
         if old:
             self.close(old)
+
+
+def _plan(settings: Settings) -> Plan | None:
+    return plan_for(settings, blurred=settings.effect in ("blur", "none"))
 
 
 def _relieves(way: Outcome, slow: Outcome, ms: float) -> bool:

@@ -448,6 +448,30 @@ class TestLoader:
         until(lambda: loaded.whole and loaded.whole.plan.width == 1280)
         assert [plan.width for plan in fitter.plans] == [640, 1280]
 
+    def test_without_a_gpu_another_look_disturbs_no_measurement(self, machine: Machine, loader: Loader) -> None:
+        """Each of a slider's steps would end the children that measure, and start three to look for devices."""
+        machine.endless = True
+        loader.wanted(BASE)
+        until(lambda: machine.measurements == 1)
+        for blur in range(5):
+            loader.dressed(BASE.replace(blur=blur))
+            time.sleep(0.03)
+        machine.endless = False
+        until(lambda: loader._outcomes is not None)
+        assert machine.measurements == 1
+
+    def test_a_look_that_changes_while_a_gpu_is_fitted_out_is_not_missed(
+        self, loader: Loader, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def slowly(*args: Any) -> WholeFrame:
+            monkeypatch.setattr(segmentation, "fit", fitter.fit)
+            loader.dressed(BASE.replace(effect="colour"))
+            return fitter.fit(*args)
+
+        monkeypatch.setattr(segmentation, "fit", slowly)
+        loaded = self.gpu(loader, fitter, BASE)
+        until(lambda: loaded.whole and loaded.whole.plan.scale == 0)
+
     def test_look_and_network_may_change_at_once(self, loader: Loader, fitter: Fitter) -> None:
         loaded = self.gpu(loader, fitter, BASE)
         loader.wanted(BASE.replace(size="320x180", fps=15))
