@@ -1,7 +1,7 @@
 """ONNX Runtime: every CPU, NVIDIA through CUDA and TensorRT, any Windows GPU through DirectML, Apple through CoreML.
 
-Which of these there are depends on the installed wheel; which of those work, on the machine. Input and output are bound
-to our arrays, so on the CPU nothing is copied.
+Which of these there are depends on the installed wheel; which of those work, on the machine. On the CPU input and
+output are bound to our arrays, so nothing is copied.
 """
 
 from __future__ import annotations
@@ -221,16 +221,21 @@ class OnnxRuntimeSession:
             raise BackendError(f"{path.name} gives {alpha.type} instead of float32: it is no network of ours.")
         self.input = np.zeros([1, *image.shape[1:]], np.uint8 if "uint8" in image.type else np.float32)
         self.output = np.zeros([1, *alpha.shape[1:]], np.float32)
-        self._binding, self._name = self._session.io_binding(), image.name
-        _bind(self._binding.bind_input, image.name, self.input)
-        _bind(self._binding.bind_output, alpha.name, self.output)
-        self._copies = device != "CPU"
+        self._names = image.name, alpha.name
+        # A provider with memory of its own copies an input when it is bound, and with Python's lock held: a driver that
+        # hangs would stop all threads. A run lets go of the lock.
+        self._binding = self._session.io_binding() if device == "CPU" else None
+        if self._binding is not None:
+            _bind(self._binding.bind_input, image.name, self.input)
+            _bind(self._binding.bind_output, alpha.name, self.output)
 
     def run(self) -> None:
         try:
-            if self._copies:  # a provider with memory of its own copies an input when it is bound, not when it runs
-                _bind(self._binding.bind_input, self._name, self.input)
-            self._session.run_with_iobinding(self._binding)
+            if self._binding is not None:
+                self._session.run_with_iobinding(self._binding)
+                return
+            image, alpha = self._names
+            (self.output[...],) = self._session.run([alpha], {image: self.input})
         except Exception as error:
             raise BackendError(f"ONNX Runtime failed while running ({last_line(error)}).") from error
 

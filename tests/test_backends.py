@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import backends
 import backends.nvidia as nvidia
@@ -172,9 +174,10 @@ class FakeRuntime:
         self.opened.append(wanted)
         got = wanted if wanted in self.working | {"CPUExecutionProvider"} else "CPUExecutionProvider"
 
-        def run(_: object) -> None:
+        def run(*_: object) -> list[NDArray[np.float32]]:
             if self.lost:
                 raise RuntimeError("CUDA error 700: an illegal memory access")
+            return [np.ones([1, 4, 4, 1], np.float32)]
 
         binding = SimpleNamespace(bind_input=lambda *_: None, bind_output=lambda *_: None)
         tensors = {"image": "tensor(uint8)", "alpha": "tensor(float)"}
@@ -185,6 +188,7 @@ class FakeRuntime:
             get_outputs=lambda: [alpha],
             io_binding=lambda: binding,
             run_with_iobinding=run,
+            run=run,
         )
 
 
@@ -228,6 +232,22 @@ def test_what_cuda_lacks_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ctypes.CDLL", load)
     (missing,) = get_backend("onnxruntime").probe().missing
     assert "libcublasLt.so.13" in missing and "onnxruntime-gpu[cuda,cudnn]" in missing
+
+
+def test_a_session_elsewhere_gives_what_one_on_the_cpu_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU plays a device with memory of its own: each run takes the input of now and fills the same output."""
+    from backends import onnxruntime
+
+    monkeypatch.setitem(onnxruntime.PROVIDERS, "Other", dataclasses.replace(onnxruntime.PROVIDERS["CPU"]))
+    path = get_model("lite").file("onnx").path
+    here, elsewhere = (onnxruntime.load(path, device, 1) for device in ("CPU", "Other"))
+    output, rng = elsewhere.output, np.random.default_rng(1)
+    for _ in range(2):
+        here.input[...] = elsewhere.input[...] = rng.integers(0, 256, here.input.shape, np.uint8)
+        here.run()
+        elsewhere.run()
+        np.testing.assert_array_equal(output, here.output)
+    assert output.any()
 
 
 def test_a_device_that_is_lost_while_running_is_a_backend_error(monkeypatch: pytest.MonkeyPatch) -> None:
