@@ -202,6 +202,7 @@ def test_the_whole_product_uses_it(monkeypatch: pytest.MonkeyPatch, sink: Record
     """The CPU plays a GPU: the loader builds a graph for the effect of now, and another when that changes."""
     monkeypatch.setattr(runtime, "takes_graphs", lambda device: True)
     monkeypatch.setattr(module, "_usual", no_time)
+    monkeypatch.setattr(module, "HANG_SECONDS", 30.0)  # a CPU that others use may take a GPU's patience
     built: list[int] = []
     fitted = segmentation.fit
 
