@@ -16,12 +16,12 @@ from tqdm import tqdm
 from app import selection
 from app.capture.factory import open_source, parse, settle
 from app.compose.effects import build_effect
+from app.loaded import load_known
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
 from app.publish import Sink
 from app.publish.factory import is_file, open_sink
-from app.segmentation import load_known
 from app.settings import Settings
 from app.status import Status
 from backends import BackendError

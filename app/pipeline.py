@@ -28,11 +28,12 @@ from app.capture.supervisor import SupervisedSource
 from app.compose.card import card
 from app.compose.planes import fit_frame
 from app.frame import Frame, Image, Picture
+from app.loaded import Loaded
 from app.problems import GreenroomError, Problem
 from app.processor import FORGET_SECONDS, LOOK_SETTINGS, Processor, Work
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
-from app.segmentation import Loaded, Loader
+from app.segmentation import Loader
 from app.settings import NETWORK_SETTINGS, Settings
 from app.slot import Slot
 from app.status import Status, Stopwatch

@@ -27,10 +27,10 @@ from app.compose.effects import Effect, build_effect
 from app.compose.planes import from_bgr
 from app.compose.view import View
 from app.frame import Frame, Image, Picture
+from app.loaded import Loaded
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
 from app.problems import GreenroomError, Problem
-from app.segmentation import Loaded
 from app.settings import Settings
 from app.status import Stopwatch
 from app.whole import WholeFrame, plan_for

@@ -7,21 +7,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from app import selection
 from app.compose.plan import Plan
+from app.loaded import Loaded, load
 from app.power import on_battery
 from app.problems import Problem
 from app.settings import Settings
-from app.whole import Rival, WholeFrame, fit, plan_for, rival
-from backends import BACKENDS, BackendError, Session, get_backend, selector
+from app.whole import WholeFrame, fit, plan_for, rival
+from backends import BACKENDS, BackendError, get_backend, selector
 from backends.child import Cancelled
 from backends.choice import Outcome
 from backends.request import Request, within
 from backends.tiers import Candidate, place
 from models.manifest import ModelError
-from models.segmenter import Segmenter
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
 """Seconds until a device that failed is tried again, doubled each time: a driver's reset takes a few seconds and a
@@ -38,10 +37,6 @@ LOAD_SECONDS = 60.0
 """A load that takes longer has hung: the slowest known is a GPU's driver compiling for the first time, 20 s, and that
 happened in the child that measured."""
 
-HANG_SECONDS, HANG_SECONDS_CPU, HANG_RUNS = 0.3, 3.0, 10.0
-"""A run that takes longer, and ten times as long as usual, has hung. 0.3 s leaves 0.2 for the next frame on another
-device; the CPU has no driver that can be lost, only other programs in its way, and gets more patience."""
-
 LAG, CHEAPER = 0.9, 0.7
 """A network that takes more than this share of the time between two frames cannot keep up with the call as it is now,
 and one that measured at most this share of its CPU time is tried instead; where it is a GPU's or an NPU's time that
@@ -51,72 +46,6 @@ SAMPLE = 1280, 720
 """Size of the frame that a GPU's network is compared on."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class Loaded:
-    """A segmenter ready to run, with the session it runs on.
-
-    Attributes:
-        whole: makes finished pictures on the same device; None while there is nothing that does. The loader replaces
-            it while others run it: who does holds it meanwhile.
-        rival: what `whole` is compared with; None where there will be none.
-        tried: what `whole` was built for last, be it that it was refused.
-    """
-
-    segmenter: Segmenter
-    session: Session
-    candidate: Candidate
-    whole: WholeFrame | None = None
-    rival: Rival | None = None
-    tried: Plan | None = None
-
-    @property
-    def name(self) -> str:
-        """For the user: which network on what."""
-        return self.candidate.title
-
-    def close(self) -> None:
-        """Close what nobody runs any more; a driver that is lost may take its time, or for ever."""
-        self.session.close()
-        if self.whole is not None:
-            self.whole.close()
-
-
-def load(candidate: Candidate) -> Loaded:
-    """Load a network and run it twice, so that the first frame is not the slow one and its usual time is known.
-
-    Raises:
-        BackendError: the runtime cannot.
-        ModelError: a file is missing or refused.
-    """
-    model, file = selection.file_of(candidate)
-    session = get_backend(candidate.backend).load(file.path, candidate.device, candidate.threads)
-    session.run()
-    start = time.perf_counter()
-    session.run()
-    usual = time.perf_counter() - start
-    patience = HANG_SECONDS_CPU if candidate.device == "CPU" else HANG_SECONDS
-    request = Request(session, max(patience, HANG_RUNS * usual))
-    return Loaded(Segmenter(model, request.input, request.output, request.run), request, candidate)
-
-
-def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
-    """Load the best way known, without measuring; the next when one does not work.
-
-    Raises:
-        BackendError: none works.
-        ModelError: there is no such network, or its files are refused.
-    """
-    troubles: dict[tuple[str, str], str] = {}
-    for candidate in selection.ways(settings, realtime=realtime):
-        try:
-            return load(candidate)
-        except BackendError as error:
-            troubles.setdefault((candidate.backend, candidate.device), f"{candidate}: {error}")
-    raise BackendError(
-        "; ".join(troubles.values()) or "there is no such way; `greenroom devices` lists those there are."
-    )
 
 
 class Loader:

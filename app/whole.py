@@ -39,7 +39,7 @@ MEAN, WORST = 0.7, 12
 golden frames may. On ONNX Runtime's and OpenVINO's CPU they are 0.1 and 7 apart at most."""
 
 HANG_SECONDS, HANG_RUNS = 0.3, 10.0
-"""A run that takes longer, and ten times as long as usual, has hung, as with a network alone (`app.segmentation`)."""
+"""A run that takes longer, and ten times as long as usual, has hung, as with a network alone (`app.loaded`)."""
 
 FIRST_SECONDS = 30.0
 """What the first runs may take, in which a driver compiles."""

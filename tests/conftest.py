@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.frame import Picture
+from app.loaded import Loaded
 from app.problems import SinkError
-from app.segmentation import Loaded
 from backends.tiers import Candidate
 from models.manifest import Model, get_model
 from models.segmenter import Segmenter

@@ -11,7 +11,8 @@ from conftest import FakeSession, fake_loaded, until
 
 import app.segmentation as module
 from app import selection
-from app.segmentation import Loaded, Loader
+from app.loaded import Loaded
+from app.segmentation import Loader
 from backends import BackendError, selector
 from backends.child import Cancelled
 from backends.choice import Outcome

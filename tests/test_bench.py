@@ -93,7 +93,7 @@ def test_a_camera_gives_the_newest_frame_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_ladder_s_rungs_make_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies or not, the stages are the same, so what they cost can be compared."""
-    from app.segmentation import load_known
+    from app.loaded import load_known
 
     loaded = load_known(ladder.SETTINGS.replace(backend="onnxruntime", threads=1))
     shared, copying, graph = (kind(loaded) for kind in (ladder.Stages, ladder.CopyingStages, ladder.OneGraph))

@@ -24,10 +24,11 @@ from app.capture.testpattern import contains_raw_background, draw, figure
 from app.compose.card import card
 from app.compose.planes import from_bgr
 from app.frame import Frame, Picture
+from app.loaded import Loaded
 from app.pipeline import Pipeline
 from app.problems import SourceError
 from app.processor import Processor
-from app.segmentation import Loaded, Loader
+from app.segmentation import Loader
 from app.settings import Settings
 from app.status import Stopwatch
 from backends import BackendError

@@ -14,7 +14,8 @@ from loader_fakes import CPU, GPU, LITERT, Machine, closed, loader, machine, tak
 
 import app.segmentation as module
 from app import selection
-from app.segmentation import Loaded, Loader, load
+from app.loaded import Loaded, load
+from app.segmentation import Loader
 from app.settings import Settings
 from backends import selector
 from backends.choice import Outcome
@@ -259,7 +260,7 @@ def test_load_runs_the_network_before_the_first_frame_does(monkeypatch: pytest.M
         def load(self, *_: object) -> object:
             return made.session
 
-    monkeypatch.setattr(module, "get_backend", lambda name: Backend())
+    monkeypatch.setattr("app.loaded.get_backend", lambda name: Backend())
     loaded = load(CPU)
     assert runs == [1, 1]
     loaded.segmenter(made.segmenter._image)

@@ -11,7 +11,8 @@ from loader_fakes import CPU, GPU, LITERT, Machine, Timed, loader, machine, take
 
 import app.segmentation as module
 from app import selection
-from app.segmentation import Loaded, Loader
+from app.loaded import Loaded
+from app.segmentation import Loader
 from app.settings import Settings
 from backends import selector
 from backends.choice import Outcome, Verdict

@@ -26,8 +26,9 @@ from app.compose.graph import build
 from app.compose.plan import CARRIED, Plan
 from app.compose.planes import fit_frame, from_bgr
 from app.frame import Frame, Image
+from app.loaded import Loaded, load
 from app.processor import Processor
-from app.segmentation import Loaded, Loader, load
+from app.segmentation import Loader
 from app.settings import Settings
 from app.status import Stopwatch
 from app.whole import WholeFrame, plan_for

@@ -23,8 +23,9 @@ from app.compose.blur import Blur
 from app.compose.plan import Plan
 from app.compose.view import View
 from app.frame import Image
+from app.loaded import Loaded, load
 from app.pipeline import Pipeline
-from app.segmentation import Loaded, Loader, load
+from app.segmentation import Loader
 from app.settings import Settings
 from app.whole import Rival, WholeFrame, fit, plan_for, rival
 from backends import BackendError

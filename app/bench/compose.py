@@ -13,8 +13,8 @@ from app.compose.compositor import Compositor
 from app.compose.effects import build_effect
 from app.compose.planes import fit_frame, from_bgr, new_i420
 from app.compose.view import View
+from app.loaded import load_known
 from app.matte.refine import Refiner
-from app.segmentation import load_known
 from app.settings import Settings
 from assets import asset
 

@@ -35,10 +35,10 @@ from app.compose.plan import CARRIED
 from app.compose.planes import fit_frame, from_bgr, new_i420
 from app.compose.view import View
 from app.frame import Image
+from app.loaded import Loaded, load
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
 from app.pipeline import Pipeline
-from app.segmentation import Loaded, load
 from app.settings import Settings
 from app.whole import WholeFrame, plan_for
 from backends import BackendError, GraphBackend, get_backend, selector

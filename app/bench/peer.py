@@ -25,10 +25,10 @@ from app.bench.common import Results, percentiles, settle, until
 from app.capture.factory import open_source
 from app.capture.file import VideoFileSource
 from app.frame import Image
+from app.loaded import load_known
 from app.matting import Matter
 from app.pipeline import Pipeline
 from app.problems import GreenroomError
-from app.segmentation import load_known
 from app.settings import Settings
 from assets import asset
 from backends import BackendError, Session, get_backend
