@@ -17,10 +17,11 @@ from app.compose.planes import to_bgr
 
 Image = NDArray[np.uint8]
 
-LENGTH, FPS = 60, 15
-"""Pictures of the background and their rate: it repeats after 4 seconds, longer than any gap between two frames."""
+LENGTH, FPS = 120, 15
+"""Pictures of the background and their rate: it repeats after 8 seconds. Half of that is longer than any gap between two
+frames; a page in the emulated machine took 2.3 s for one."""
 
-BITS = 6
+BITS = 7
 TOLERANCE = 8.0
 """Grey levels that a frame may differ from the expected on average. Measured: 0.4 in GStreamer and Chromium; by 80 from
 the background's next picture."""
