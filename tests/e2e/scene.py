@@ -18,8 +18,8 @@ from app.compose.planes import to_bgr
 Image = NDArray[np.uint8]
 
 LENGTH, FPS = 120, 15
-"""Pictures of the background and their rate: it repeats after 8 seconds. Half of that is longer than any gap between two
-frames; a page in the emulated machine took 2.3 s for one."""
+"""Pictures of the background and their rate: it repeats after 8 seconds. Half of that is longer than any gap between
+two frames; a page in the emulated machine took 2.3 s for one."""
 
 BITS = 7
 TOLERANCE = 8.0
