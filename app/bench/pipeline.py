@@ -11,18 +11,19 @@ from tqdm import tqdm
 from app.bench.common import Results, settle, until
 from app.pipeline import Pipeline
 from app.settings import Settings
+from models.manifest import manifest
 
 SIZES = ("640x480", "1280x720")
 
 
 def measure(frames: int) -> list[Results]:
-    """Every size in turn."""
-    return [pipeline(size, frames) for size in SIZES]
+    """Every network at every size, as the program runs it here."""
+    return [pipeline(size, model, frames) for model in manifest() for size in SIZES]
 
 
-def pipeline(size: str, frames: int) -> Results:
+def pipeline(size: str, model: str, frames: int) -> Results:
     """The whole program in real time: the bundled clip, the effect `blur`, a sink that only counts."""
-    settings = Settings().replace(source="clip", sinks=("null",), size=size)
+    settings = Settings().replace(source="clip", sinks=("null",), size=size, model=model)
     process = psutil.Process()
     started = time.monotonic()
     running = Pipeline(settings)
