@@ -13,10 +13,7 @@ from backends import get_backend
 from models.manifest import manifest
 from models.training import props
 from models.training.augment import Chances, Composer
-from models.training.config import read_config
-from models.training.data import Composites
 from models.training.figure import paint_person
-from models.training.hands import cut
 from models.training.pool import Sample, read_pool, write_shard
 from models.training.prepare import label
 
@@ -109,6 +106,10 @@ def test_a_hand_held_up_is_a_person_s_even_alone() -> None:
 
 
 def test_a_cut_out_is_never_drawn_as_a_picture() -> None:
+    pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.data import Composites
+
     config = dataclasses.replace(read_config("hd-core"), width=64, height=36, chances=Chances(nobody=0, hand=0))
     hand = Sample("hand_a_1", "hand", np.full((12, 8, 3), 7, np.uint8), np.full((12, 8), 255, np.uint8))
     data = Composites([hand, sample("vt_1", True)], [sample("h_2", False)], config)
@@ -118,6 +119,9 @@ def test_a_cut_out_is_never_drawn_as_a_picture() -> None:
 
 
 def test_hands_are_cut_where_skin_does_not_touch_the_face() -> None:
+    pytest.importorskip("torch")
+    from models.training.hands import cut
+
     shares = np.zeros((256, 256, 6), np.float32)
     shares[..., 0] = 1
     for rows, columns, part in (
