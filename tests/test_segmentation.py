@@ -20,7 +20,7 @@ from app.settings import Settings
 from backends import selector
 from backends.choice import Outcome
 from backends.tiers import Candidate, Network
-from models.manifest import ModelError, get_model
+from models.manifest import ModelError, get_model, manifest
 
 __all__ = ["loader", "machine"]  # fixtures
 
@@ -245,7 +245,8 @@ def test_an_unknown_network_is_told_and_another_runs(machine: Machine, loader: L
     loader.wanted(Settings().replace(model="huge"))
     assert take(loader).candidate == CPU
     until(lambda: machine.measurements == 1)
-    assert "There is no model 'huge'; choose one of: lite. Another is used." in str(loader.problem)
+    named = ", ".join(manifest())
+    assert f"There is no model 'huge'; choose one of: {named}. Another is used." in str(loader.problem)
     loader.wanted(Settings())
     until(lambda: loader.problem is None)
 
