@@ -26,8 +26,8 @@ from app.buffers import Buffers
 from app.capture.factory import supervise
 from app.capture.supervisor import SupervisedSource
 from app.compose.card import card
-from app.compose.planes import fit_frame
 from app.frame import Frame, Image, Picture
+from app.intake import Intake
 from app.loaded import Loaded
 from app.problems import GreenroomError, Problem
 from app.processor import FORGET_SECONDS, LOOK_SETTINGS, Processor, Work
@@ -93,6 +93,7 @@ class Pipeline:
         self._source_changed = threading.Event()
         self._stopping = threading.Event()
         self._stopwatch = Stopwatch()
+        self._intake = Intake(self._frames, self._stopwatch)
         self._processor: Processor | None = None
         self._mask_problem: Problem | None = None
         self._captured = self._published = self._covered = 0
@@ -213,16 +214,18 @@ class Pipeline:
             settings = self._settings
             source = self._source = self._supervise(settings)
             scene += 1
-            for image, captured_at, spare in source.frames(self._source_changed, self._lend):
+            for image, captured_at, spare in source.frames(
+                self._source_changed, lambda: self._intake.lend(self._settings)
+            ):
                 settings = self._settings
                 thin = self._realtime and source.fps > FASTER * settings.fps
                 if thin and captured_at < due - EARLY / settings.fps:
-                    self._frames.give(spare) if spare is not None else None
+                    self._intake.give_back(spare)
                     continue
                 due = max(due + 1 / settings.fps, captured_at)
                 scene, mirror = scene + (settings.mirror != mirror), settings.mirror
                 self._captured += 1
-                self._hand_over(Frame(seq, captured_at, self._fit(image, spare, settings), scene))
+                self._hand_over(Frame(seq, captured_at, self._intake.fit(image, spare, settings), scene))
                 seq += 1
             if source.state == "ended":
                 if not self._realtime:
@@ -230,22 +233,7 @@ class Pipeline:
                 self._source_changed.wait()
 
     def _lend(self) -> Image | None:
-        """An array for a camera that has the wanted size to decode into; a mirrored picture is written anew anyway."""
-        width, height = self._settings.dimensions
-        return None if self._settings.mirror else self._frames.take((height, width, 3))
-
-    def _fit(self, image: Image, spare: Image | None, settings: Settings) -> Image:
-        """The frame in the wanted size, in an array of the pool: the very one it was decoded into, if that will do."""
-        width, height = settings.dimensions
-        if image is spare and image.shape[:2] == (height, width) and not settings.mirror:
-            return image
-        start = time.perf_counter()
-        out = self._frames.take((height, width, 3))
-        fit_frame(image, width, height, mirror=settings.mirror, out=out)
-        if spare is not None:
-            self._frames.give(spare)
-        self._stopwatch.add("fit", time.perf_counter() - start)
-        return out
+        return self._intake.lend(self._settings)
 
     def _hand_over(self, frame: Frame) -> None:
         pushed_out = self._inbox.put(frame)

@@ -36,7 +36,7 @@ from models.segmenter import MAX_STRETCH, Segmenter, trust
 
 MEAN, WORST = 0.7, 12
 """How far the two pictures may be apart, in the mean and in all but a thousandth of the samples, in steps of 255: as
-golden frames may. On ONNX Runtime's and OpenVINO's CPU they are 0.1 and 7 apart at most."""
+golden frames may (tests/test_golden.py), to which tests/test_whole.py holds the graph too."""
 
 HANG_SECONDS, HANG_RUNS = 0.3, 10.0
 """A run that takes longer, and ten times as long as usual, has hung, as with a network alone (`app.loaded`)."""

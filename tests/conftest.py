@@ -29,6 +29,12 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", str(tmp_path / kind))
 
 
+@pytest.fixture
+def files() -> dict[str, Path]:
+    """The shipped `lite` by its files' formats."""
+    return {file.format: file.verify() for file in get_model("lite").files if file.precision == "fp32"}
+
+
 class FakeSession:
     """A session whose network is a function from the input picture (h, w, 3) to the mask (h, w)."""
 

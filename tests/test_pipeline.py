@@ -117,7 +117,7 @@ def test_a_conversion_keeps_every_frame_in_order(sink: RecordingSink) -> None:
 def test_a_camera_decodes_into_the_pool(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch, mirror: bool) -> None:
     """No frame is copied on its way, and none is overwritten while somebody still works on it."""
     copied: list[object] = []
-    monkeypatch.setattr("app.pipeline.fit_frame", lambda *args, **kwargs: copied.append(fit_frame(*args, **kwargs)))
+    monkeypatch.setattr("app.intake.fit_frame", lambda *args, **kwargs: copied.append(fit_frame(*args, **kwargs)))
     source = Pooling(40)
     pipeline = make(sink, source, BASE.replace(mirror=mirror), realtime=False)
     pipeline.start()

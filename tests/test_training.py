@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.random import default_rng
 
 from backends import get_backend
 from models.manifest import manifest
-from models.training import props
-from models.training.augment import Chances, Composer
 from models.training.figure import paint_person
 from models.training.pool import Sample, read_pool, write_shard
 from models.training.prepare import label
@@ -39,105 +36,6 @@ def test_the_pool_keeps_what_is_put_in(tmp_path: Path) -> None:
 def test_a_missing_pool_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="prepare"):
         read_pool(tmp_path)
-
-
-def test_a_drawn_frame_follows_from_the_seed() -> None:
-    composer = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), Chances(nobody=0))
-    draws = [composer.draw(np.random.default_rng(seed), 0) for seed in (5, 5, 6)]
-    assert draws[0][0].shape == (36, 64, 3)
-    assert draws[0][1].max() == 255
-    assert np.array_equal(draws[0][0], draws[1][0])
-    assert not np.array_equal(draws[0][0], draws[2][0])
-
-
-CERTAIN = dict.fromkeys(("cloth", "chair", "poster", "shadow", "matched", "dim", "second_person"), 1.0)
-
-
-def test_things_behind_the_person_leave_the_mask_alone() -> None:
-    people, rooms = [sample("vt_1", True)], [sample("h_2", False)]
-    bare = Composer(people, rooms, (64, 36), Chances(nobody=0, before=0, headphones=0, cloth=0, chair=0, poster=0))
-    full = Composer(people, rooms, (64, 36), Chances(nobody=0, before=0, headphones=0, **CERTAIN))
-    covered = [np.count_nonzero(c.draw(default_rng(n), 0)[1]) for c in (bare, full) for n in range(20)]
-    assert min(covered) > 0
-    assert 0.7 < sum(covered[20:]) / sum(covered[:20]) < 1.6
-
-
-def person() -> tuple[props.Picture, props.Picture]:
-    """A grey frame, and the alpha of a head on shoulders."""
-    frame, alpha = np.full((144, 256, 3), 120, np.uint8), np.zeros((144, 256), np.uint8)
-    alpha[30:80, 110:146], alpha[80:, 80:176] = 255, 255
-    return frame, alpha
-
-
-def test_headphones_belong_to_the_person() -> None:
-    frame, alpha = person()
-    before = alpha.copy()
-    props.headphones(default_rng(0), frame, alpha, alpha.copy())
-    assert np.count_nonzero(alpha) > np.count_nonzero(before)
-    assert (alpha >= before).all()
-    assert alpha[45:65, 100:110].any() and alpha[45:65, 147:156].any()
-    assert (frame != 120).any()
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_what_is_before_the_person_is_taken_out_of_the_mask(seed: int) -> None:
-    frame, alpha = person()
-    before = alpha.copy()
-    props.before(default_rng(seed), frame, alpha, np.full((8, 8, 3), 255, np.uint8))
-    assert (alpha <= before).all()
-    changed = (frame != 120).any(2)
-    assert not (alpha[changed & (frame > 250).all(2)] > 200).any()
-
-
-def test_nobody_gets_no_headphones() -> None:
-    frame, alpha = np.full((36, 64, 3), 120, np.uint8), np.zeros((36, 64), np.uint8)
-    props.headphones(default_rng(0), frame, alpha, alpha)
-    assert not alpha.any() and (frame == 120).all()
-
-
-def test_a_hand_held_up_is_a_person_s_even_alone() -> None:
-    hands = [Sample("hand_a_1", "hand", np.full((12, 8, 3), 200, np.uint8), np.full((12, 8), 255, np.uint8))]
-    chances = Chances(nobody=1, hand=1, before=0)
-    composer = Composer([sample("vt_1", True), *hands], [sample("h_2", False)], (64, 36), chances)
-    seen = [composer.draw(np.random.default_rng(seed), 0)[1] for seed in range(20)]
-    assert sum(alpha.max() == 255 for alpha in seen) > 15, "now and then it is out of the frame"
-    none = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), chances)
-    assert not none.draw(np.random.default_rng(0), 0)[1].any(), "a pool without cut-outs"
-
-
-def test_a_cut_out_is_never_drawn_as_a_picture() -> None:
-    pytest.importorskip("torch")
-    from models.training.config import read_config
-    from models.training.data import Composites
-
-    config = dataclasses.replace(read_config("hd-core"), width=64, height=36, chances=Chances(nobody=0, hand=0))
-    hand = Sample("hand_a_1", "hand", np.full((12, 8, 3), 7, np.uint8), np.full((12, 8), 255, np.uint8))
-    data = Composites([hand, sample("vt_1", True)], [sample("h_2", False)], config)
-    rng = np.random.default_rng(0)
-    people = {int(np.searchsorted(data._cumulative, rng.random(), side="right")) for _ in range(50)}
-    assert people == {1} and data[0][1].any()
-
-
-def test_hands_are_cut_where_skin_does_not_touch_the_face() -> None:
-    pytest.importorskip("torch")
-    from models.training.hands import cut
-
-    shares = np.zeros((256, 256, 6), np.float32)
-    shares[..., 0] = 1
-    for rows, columns, part in (
-        (slice(20, 80), slice(100, 150), 3),  # the face
-        (slice(82, 120), slice(110, 140), 2),  # the neck
-        (slice(60, 100), slice(190, 220), 2),  # a raised hand
-        (slice(10, 50), slice(10, 50), 2),  # skin-coloured, outside the person
-        (slice(200, 206), slice(200, 206), 2),  # too small to tell
-    ):
-        shares[rows, columns] = np.eye(6, dtype=np.float32)[part]
-    alpha = np.zeros((128, 128), np.uint8)
-    alpha[:, 30:] = 255
-    person = Sample("vid_1", "vid", np.zeros((128, 128, 3), np.uint8), alpha)
-    (hand,) = cut(person, lambda _: shares)
-    assert hand.kind == "hand" and hand.alpha.max() == 255
-    assert abs(hand.alpha.shape[0] - 20) < 16 and abs(hand.alpha.shape[1] - 15) < 16
 
 
 def test_the_next_frame_moves_with_its_mask() -> None:

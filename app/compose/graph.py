@@ -5,8 +5,8 @@
 It is the counterpart, step by step, of what `models.segmenter`, `app.matte` and `app.compose` do with OpenCV, built
 from the same constants and the same effects. Scaling and blurring are linear in each axis, so a step of either is a
 product with a small matrix, and that matrix is made by OpenCV itself from the unit matrix (`along`): both ways scale
-alike, and every runtime multiplies matrices well. Where the other way rounds to 8 bits, this one does. Golden frames
-hold them equal.
+alike, and every runtime multiplies matrices well. Where the other way rounds to 8 bits, this one does.
+tests/test_whole.py holds them equal on the golden frames' cases.
 
 Inputs:
     frame: uint8 BGR (H, W, 3).
