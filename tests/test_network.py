@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from backends import BACKENDS, get_backend
 from models.evaluation import metrics
 from models.evaluation.__main__ import twice
+from models.evaluation.clips import with_true_edge
 from models.evaluation.ours import open_file
 from models.manifest import Model, manifest
 from models.training.figure import paint_person
@@ -116,6 +117,16 @@ def test_flicker_counts_only_where_the_picture_stood_still() -> None:
     after[:, 30:] = 1
     assert metrics.flicker(after, before, still, still) == pytest.approx(0.25)
     assert metrics.flicker(after, before, moved, still) == 0
+
+
+def test_a_true_edge_mends_what_lies_along_it_and_nothing_else() -> None:
+    truth, found = np.zeros((60, 60), np.float32), np.zeros((60, 60), np.float32)
+    truth[10:40, 10:40] = 1
+    found[12:40, 12:40] = 1  # an edge two pixels off
+    found[50:60, 50:60] = 1  # and a thing that is nobody
+    mended = with_true_edge(found, truth, 3)
+    np.testing.assert_array_equal(mended[:46, :46], truth[:46, :46])
+    assert mended[55:, 55:].all() and not mended[45:49, 45:49].any()
 
 
 def test_a_second_look_at_the_mirror_image_is_mirrored_back() -> None:

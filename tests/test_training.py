@@ -287,7 +287,9 @@ def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
     from models.training.config import read_config
     from models.training.train import Trainer
 
-    config = dataclasses.replace(read_config("lite"), start="lite", frozen=True, rate=0.1)
+    config = dataclasses.replace(
+        read_config("lite"), start="lite", frozen=("encoder", "bottleneck", "decoder"), rate=0.1
+    )
     config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, detail=8))
     trainer = Trainer(config, tmp_path, torch.device("cpu"))
     before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
@@ -297,6 +299,26 @@ def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert {name for name in before if name.startswith(("encoder", "bottleneck", "decoder"))} <= same
     assert not {"detail.0.0.weight", "fuse.skip.0.weight", "head.weight"} & same
+
+
+def test_a_wider_network_teaches_a_thin_one(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    config, core = dataclasses.replace(read_config("lite"), start="lite", pictures=8), read_config("hd-core")
+    taught = dataclasses.replace(config, teacher="hd-core", loss=dataclasses.replace(config.loss, teacher=1.0))
+    with pytest.raises(FileNotFoundError, match="train hd-core first"):
+        Trainer(taught, tmp_path / "taught", torch.device("cpu"))
+    teacher = Trainer(dataclasses.replace(core, start=""), tmp_path / "hd-core", torch.device("cpu"))
+    teacher.folder.mkdir()
+    teacher.save()
+    image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
+    losses = []
+    for each in (config, taught):
+        trainer = Trainer(each, tmp_path / "taught", torch.device("cpu"))
+        losses.append(float(trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))))
+    assert losses[1] > losses[0]
 
 
 def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="a folder of clips")
     parser.add_argument("--peers", type=Path, help="the folder with the peers' files")
     parser.add_argument("--twice", action="store_true", help="look at each frame and at its mirror image")
+    parser.add_argument(
+        "--true-edge", type=int, default=0, metavar="PIXELS", help="give them the truth so far along their own edges"
+    )
     parser.add_argument("--time", action="store_true", help="measure the time of each, in turns")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -134,7 +137,7 @@ def main() -> int:
         for clip in tqdm(clips, desc=name, unit="clip", leave=False):
             # A fresh one for each clip: RVM remembers.
             matting = open_network(name, args.peers, clip.name)
-            clip_scores[clip.name] = score_clip(twice(matting) if args.twice else matting, clip)
+            clip_scores[clip.name] = score_clip(twice(matting) if args.twice else matting, clip, args.true_edge)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
     networks = [name for name in args.models if not Path(name).is_dir()]
     times = time_networks(networks, args.peers) if args.time else {}

@@ -56,6 +56,11 @@ def _loss(**fields: float) -> Change:
     return lambda config: dataclasses.replace(_further(config), loss=dataclasses.replace(config.loss, **fields))
 
 
+def _taught(config: Config) -> Config:
+    config = dataclasses.replace(_further(config), teacher="hd-core")
+    return dataclasses.replace(config, loss=dataclasses.replace(config.loss, teacher=1.0))
+
+
 def _chances(**fields: float) -> Change:
     return lambda config: dataclasses.replace(_further(config), chances=dataclasses.replace(config.chances, **fields))
 
@@ -90,12 +95,14 @@ ROWS = (
     Row("Loss", "without coarse mask", _loss(coarse=0.0)),
     Row("Loss", "with hardest pixels", _loss(hardest=0.25)),
     Row("Loss", "with steadiness", _loss(steady=1.0)),
+    Row("Teacher", "hd-core beside the truth", _taught),
     Row("Pictures", "no cloth, no chairs", _chances(cloth=0.0, chair=0.0)),
     Row("Input", "with last mask", lambda config: _shape(previous=True)(_further(config))),
 )
 """The rows. The base is depthwise, of the MLP decoder, thinned to `lite`'s widths, at 256×144, with the whole loss.
 
-Rows of the loss, the pictures and the input train the shipped `lite` on and are to be compared with "all, trained on".
+Rows of the loss, the teacher, the pictures and the input train the shipped `lite` on and are to be compared with "all,
+trained on".
 """
 
 

@@ -25,6 +25,7 @@ class Loss:
     coarse: float = 0.3
     steady: float = 0.0
     hardest: float = 0.0
+    teacher: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Config:
         average: how much of the averaged weights is kept each step; those are evaluated and exported.
         seed: of everything drawn.
         start: the network in `kept/` whose weights to start with, "" for ImageNet's.
-        frozen: whether those weights stay as they are, and only what is new learns.
+        frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
+            the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
+        teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as
+            much as the loss's weight says (Hinton et al. 2015). "" for none.
         kinds: how often each kind of picture is drawn, 1 if not named.
         pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
@@ -58,7 +62,8 @@ class Config:
     seed: int
     shape: Shape
     start: str = ""
-    frozen: bool = False
+    frozen: tuple[str, ...] = ()
+    teacher: str = ""
     loss: Loss = field(default_factory=Loss)
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)
@@ -95,5 +100,6 @@ def read_config(name: str, folder: Path = FOLDER) -> Config:
         shape=_shape(entry.pop("shape")),
         loss=Loss(**entry.pop("loss", {})),
         chances=Chances(**entry.pop("chances", {})),
+        frozen=tuple(entry.pop("frozen", ())),
         **entry,
     )

@@ -86,6 +86,20 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     return set(fitting)
 
 
+def open_teacher(name: str, runs: Path) -> Segmenter:
+    """The average of a finished run, to learn from.
+
+    Raises:
+        FileNotFoundError: there is no such run.
+    """
+    path = runs / name / CHECKPOINT
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: train {name} first, which is to teach")
+    network = Segmenter(read_config(name).shape)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    return network.eval().requires_grad_(False)
+
+
 def begin_learning(network: nn.Module, frozen: set[str]) -> None:
     """Put the network into training mode but for the layers whose tensors are frozen, statistics included."""
     network.train()
@@ -106,10 +120,11 @@ class Trainer:
         self.frozen: set[str] = set()
         if config.start:
             taken = load_start(self.network, config.start, folder.parent)
-            self.frozen = taken if config.frozen else set()
+            self.frozen = {name for name in taken if name.startswith(config.frozen)}
         else:
             load_imagenet(self.network.encoder)
         self.network.to(device, memory_format=torch.channels_last)
+        self.teacher = open_teacher(config.teacher, folder.parent).to(device) if config.teacher else None
         begin_learning(self.network, self.frozen)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, config.decay), lr=config.rate)
@@ -156,6 +171,10 @@ class Trainer:
         if twins:
             masks = torch.sigmoid(logits)
             loss = loss + weights.steady * motion.unsteadiness(masks[:twins], masks[-twins:], across, down)
+        if self.teacher is not None:
+            with torch.no_grad():
+                theirs = torch.sigmoid(self.teacher(image)[0])
+            loss = loss + weights.teacher * functional.binary_cross_entropy_with_logits(logits, theirs)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
