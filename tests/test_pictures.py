@@ -10,7 +10,7 @@ from numpy.random import default_rng
 from test_training import sample
 
 from models.training import props
-from models.training.augment import Chances, Composer
+from models.training.augment import Chances, Composer, crop, padded, place
 from models.training.pool import Sample
 
 
@@ -33,6 +33,50 @@ def test_things_behind_the_person_leave_the_mask_alone() -> None:
     covered = [np.count_nonzero(c.draw(default_rng(n), 0)[1]) for c in (bare, full) for n in range(20)]
     assert min(covered) > 0
     assert 0.7 < sum(covered[20:]) / sum(covered[:20]) < 1.6
+
+
+def test_an_upright_picture_is_padded_as_the_product_pads_it() -> None:
+    """The same box, black beside it, as the segmenter puts an upright camera's frame into its input."""
+    tall = Sample("vid_1", "vid", np.full((160, 80, 3), 200, np.uint8), np.full((160, 80), 255, np.uint8))
+    for seed in range(10):
+        frame, alpha = padded(default_rng(seed), tall, (256, 144))
+        columns = np.flatnonzero(alpha.any(0))
+        assert (alpha[:, columns] == 255).all() and (frame[:, columns] == 200).all()
+        assert not frame[:, alpha[0] == 0].any()
+        assert columns[0] == (256 - len(columns)) // 2
+        assert 144 * 0.5 * 1.4 * 0.74 < len(columns) < 144 * 0.5 * 1.4 / 0.74
+
+
+def test_no_portrait_is_cut_above_the_mouth() -> None:
+    """With `upright`, what is shown of a head on shoulders is most of it; without, now and then the hair alone."""
+    alpha = np.full((100, 90), 255, np.uint8)
+    shown = {}
+    for upright in (0.0, 0.85):
+        rng = default_rng(3)
+        matrices = [place(rng, alpha, (256, 144), upright) for _ in range(200)]
+        # How far down the picture the frame's lower edge lies, at the middle of the person.
+        shown[upright] = min((144 - m[1] @ (45, 0, 1)) / np.hypot(*m[:, 1]) / 100 for m in matrices)
+    assert shown[0.0] < 0.4
+    assert shown[0.85] > 0.7
+
+
+def test_a_narrow_camera_stretches_room_and_person_alike() -> None:
+    alpha = np.full((100, 50), 255, np.uint8)
+    plain, wide = (place(default_rng(1), alpha, (256, 144), 0.0, w) for w in (1.0, 4 / 3))
+    np.testing.assert_allclose(wide[0, :2], plain[0, :2] * 4 / 3)
+    np.testing.assert_allclose(wide[1, :2], plain[1, :2])
+    room = np.zeros((144, 256, 3), np.uint8)
+    plain, wide = (crop(default_rng(1), room, (256, 144), None, w) for w in (1.0, 4 / 3))
+    assert wide[0, 0] / wide[1, 1] == pytest.approx(plain[0, 0] / plain[1, 1] * 4 / 3)
+
+
+def test_a_plain_wall_is_a_room_without_anybody() -> None:
+    composer = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), Chances(nobody=1, wall=1, before=0))
+    frame, alpha = composer.draw(default_rng(0), 0)
+    assert not alpha.any()
+    walls = [props.wall(default_rng(seed)) for seed in range(50)]
+    assert np.median([wall.mean() for wall in walls]) > 120
+    assert frame.shape == (36, 64, 3)
 
 
 def person() -> tuple[props.Picture, props.Picture]:

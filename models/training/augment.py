@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from models.segmenter import MAX_STRETCH
 from models.training import props
 from models.training.camera import dim, falloff, light, spoil
 from models.training.pool import Sample
@@ -22,6 +23,10 @@ PLAIN = ("vt",)
 """Kinds on plain ground, of which nothing is learnt about rooms: always put on one."""
 HAND = "hand"
 """Cut-outs of hands and arms, by `models.training.hands`."""
+WIDE = 4 / 3
+"""A 4:3 camera's picture is stretched so much across to a network's 16:9."""
+UPRIGHT = 1.2
+"""Pictures less than so many times as wide as high show most of themselves with `narrow`, as upright phones do."""
 STREET = ("ccp",)
 """Kinds on the street, where the labels leave passers-by out, as nobody would on a webcam: mostly put on a room."""
 
@@ -34,19 +39,24 @@ class Chances:
         other_room: the person is put on another room; `room_for_street` for those photographed on the street.
         second_person: somebody else is beside or behind them.
         nobody: the room alone.
+        wall: the room is a plain wall; on such, `lite` takes the wall around a raised hand (models/cards/failures.md).
         cloth, chair, poster: such a thing is put behind the person, who is on another room.
         shadow, headphones: the person gets one.
         before: something hides a part of them.
         hand: a hand or an arm is held up somewhere, which is theirs, or somebody's where nobody else is; only where the
             pool has cut-outs of them (`models.training.hands`).
+        narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
+        upright: no chance, but how many times as high as wide at least what is shown of somebody is, if there is as
+            much of them: else of a portrait no more than the eyes and the hair may be seen.
     """
 
     other_room: float = 0.5
     room_for_street: float = 0.85
     second_person: float = 0.1
     nobody: float = 0.04
+    wall: float = 0.0
     cloth: float = 0.3
     chair: float = 0.12
     poster: float = 0.06
@@ -54,8 +64,10 @@ class Chances:
     headphones: float = 0.06
     before: float = 0.1
     hand: float = 0.0
+    narrow: float = 0.0
     matched: float = 0.4
     dim: float = 0.08
+    upright: float = 0.0
 
 
 def foreground(sample: Sample) -> Picture:
@@ -82,15 +94,17 @@ def warp(picture: Picture, matrix: NDArray[np.float64], size: tuple[int, int], b
     return np.asarray(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
 
 
-def place(rng: Generator, alpha: Picture, size: tuple[int, int]) -> NDArray[np.float64]:
+def place(
+    rng: Generator, alpha: Picture, size: tuple[int, int], upright: float = 0.0, wide: float = 1.0
+) -> NDArray[np.float64]:
     """A matrix that puts a cut-out person into a frame of `size` as a webcam would see them.
 
     The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
-    end never floats above the frame's.
+    end never floats above the frame's. `wide` stretches them across.
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
-    shown = rng.uniform(0.3, 1.0)
+    shown = rng.uniform(np.clip(upright * (right - left) / (bottom - top), 0.3, 1.0), 1.0)
     head_room = (0.36 * rng.random() ** 1.5 - 0.06) * height
     scale = max((height - head_room) / (shown * (bottom - top)), (height - head_room) / (bottom - top) * 1.02)
     scale = min(scale, 2.2 * width / max(1, right - left))
@@ -99,23 +113,28 @@ def place(rng: Generator, alpha: Picture, size: tuple[int, int]) -> NDArray[np.f
     flip = -1.0 if rng.random() < 0.5 else 1.0
     stretch = rng.uniform(0.9, 1.12)
     cos, sin = np.cos(angle), np.sin(angle)
-    linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0])
+    linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
     centre = np.array([rng.normal(0.5, 0.16) * width, head_room])
     shift = centre - linear @ np.array([(left + right) / 2, top])
     return np.column_stack([linear, shift])
 
 
-def crop(rng: Generator, picture: Picture, size: tuple[int, int], around: Picture | None) -> NDArray[np.float64]:
-    """A matrix that crops a picture to a frame; with `around`, an alpha, most of its person stays inside."""
+def crop(
+    rng: Generator, picture: Picture, size: tuple[int, int], around: Picture | None, wide: float = 1.0
+) -> NDArray[np.float64]:
+    """A matrix that crops a picture to a frame; with `around`, an alpha, most of its person stays inside.
+
+    `wide` stretches it across.
+    """
     width, height = size
-    full = max(width / picture.shape[1], height / picture.shape[0])
+    full = max(width / wide / picture.shape[1], height / picture.shape[0])
     # A room may be seen closely, a bed's cover or a curtain filling much of the frame, which then is no clothing.
     scale = full * np.exp(rng.uniform(0.0, 0.9 if around is None else 0.5))
     stretch = rng.uniform(0.88, 1.14)
     flip = -1.0 if rng.random() < 0.5 else 1.0
     angle = np.deg2rad(rng.normal(0, 3)) if rng.random() < 0.5 else 0.0
     cos, sin = np.cos(angle), np.sin(angle)
-    linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0])
+    linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
     box = extent(around) if around is not None else None
     if box:
         # Somewhere near the head, in the frame's upper part.
@@ -143,6 +162,21 @@ def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Pict
     return np.clip(over * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
+def padded(rng: Generator, sample: Sample, size: tuple[int, int]) -> tuple[Picture, Picture]:
+    """An upright picture and its alpha with most of it shown, stretched as far as the product would, the rest black."""
+    (width, height), (rows, columns) = size, sample.alpha.shape
+    share = rng.uniform(0.75, 1.0, 2)
+    x, y = (rng.uniform(0, 1 - share) * (columns, rows)).astype(int)
+    part = np.s_[y : y + int(share[1] * rows), x : x + int(share[0] * columns)]
+    picture, alpha = sample.picture[part], sample.alpha[part]
+    inner = min(width, round(MAX_STRETCH * height * picture.shape[1] / picture.shape[0]))
+    left, flip = (width - inner) // 2, slice(None, None, -1 if rng.random() < 0.5 else 1)
+    frame, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
+    frame[:, left : left + inner] = cv2.resize(picture, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
+    mask[:, left : left + inner] = cv2.resize(alpha, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
+    return frame, mask
+
+
 class Composer:
     """Draws training frames from the labelled pool.
 
@@ -163,12 +197,15 @@ class Composer:
     def draw(self, rng: Generator, index: int) -> tuple[Picture, Picture]:
         """One frame, uint8 BGR (h, w, 3), with its alpha, uint8 (h, w), of the person at `index`."""
         sample = self.people[index]
+        wide = WIDE if self.chances.narrow and rng.random() < self.chances.narrow else 1.0
         if rng.random() < self.chances.nobody:
-            frame, alpha = self._room(rng), np.zeros(self.size[::-1], np.uint8)
+            frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         elif rng.random() < self._other_room(sample.kind):
-            frame, alpha = self._composite(rng, sample)
+            frame, alpha = self._composite(rng, sample, wide)
+        elif wide > 1 and sample.picture.shape[1] < UPRIGHT * sample.picture.shape[0]:
+            frame, alpha = padded(rng, sample, self.size)
         else:
-            matrix = crop(rng, sample.picture, self.size, sample.alpha)
+            matrix = crop(rng, sample.picture, self.size, sample.alpha, wide)
             frame = warp(sample.picture, matrix, self.size, cv2.BORDER_REPLICATE)
             alpha = warp(sample.alpha, matrix, self.size, cv2.BORDER_REPLICATE)
         if rng.random() < self.chances.before:
@@ -185,18 +222,20 @@ class Composer:
             return 1.0
         return self.chances.room_for_street if kind in STREET else self.chances.other_room
 
-    def _room(self, rng: Generator) -> Picture:
+    def _room(self, rng: Generator, wide: float) -> Picture:
+        if self.chances.wall and rng.random() < self.chances.wall:
+            return np.asarray(cv2.resize(props.wall(rng), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
         room = self.rooms[int(rng.integers(len(self.rooms)))].picture
-        frame = warp(room, crop(rng, room, self.size, None), self.size, cv2.BORDER_REFLECT_101)
+        frame = warp(room, crop(rng, room, self.size, None, wide), self.size, cv2.BORDER_REFLECT_101)
         if rng.random() < 0.25:
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.7, 3.5)), np.uint8)
         return light(rng, frame, 0.7)
 
-    def _composite(self, rng: Generator, sample: Sample) -> tuple[Picture, Picture]:
-        frame, alpha = self._room(rng), np.zeros(self.size[::-1], np.uint8)
+    def _composite(self, rng: Generator, sample: Sample, wide: float) -> tuple[Picture, Picture]:
+        frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
-            matrix = place(rng, person.alpha, self.size)
+            matrix = place(rng, person.alpha, self.size, self.chances.upright, wide)
             over = warp(self._foreground(person), matrix, self.size, cv2.BORDER_REPLICATE)
             mask = warp(person.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
             if rng.random() < 0.5:

@@ -58,6 +58,13 @@ def plain(rng: Generator) -> Picture:
     return np.asarray(shades, np.uint8)
 
 
+def wall(rng: Generator) -> Picture:
+    """A plain wall, mostly light and of little colour, brighter to one side or in one corner as by a window or lamp."""
+    colour = rng.uniform(70, 245) + rng.normal(0, 5 if rng.random() < 0.7 else 25, 3)
+    shades = colour * np.exp(rng.normal(0, rng.uniform(0.03, 0.3), (3, 4, 1)))
+    return np.clip(shades, 0, 255).astype(np.uint8)
+
+
 def blob(rng: Generator, size: tuple[int, int], centre: tuple[float, float], radius: float) -> Picture:
     """The mask of a rounded or jagged shape about a point, up to three times as long as wide."""
     turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
