@@ -9,6 +9,8 @@ import pytest
 from numpy.random import default_rng
 from test_training import sample
 
+from models.manifest import get_model
+from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import props
 from models.training.augment import Chances, Composer, crop, padded, place
 from models.training.pool import Sample
@@ -36,26 +38,49 @@ def test_things_behind_the_person_leave_the_mask_alone() -> None:
 
 
 def test_an_upright_picture_is_padded_as_the_product_pads_it() -> None:
-    """The same box, black beside it, as the segmenter puts an upright camera's frame into its input."""
-    tall = Sample("vid_1", "vid", np.full((160, 80, 3), 200, np.uint8), np.full((160, 80), 255, np.uint8))
+    """Into the same box as the segmenter puts such a frame, black beside it, mask and picture turned together."""
+    alpha = np.zeros((160, 80), np.uint8)
+    alpha[:, :30] = 255
+    tall = Sample("vid_1", "vid", np.repeat(alpha[..., None], 3, 2), alpha)
     for seed in range(10):
-        frame, alpha = padded(default_rng(seed), tall, (256, 144))
-        columns = np.flatnonzero(alpha.any(0))
-        assert (alpha[:, columns] == 255).all() and (frame[:, columns] == 200).all()
-        assert not frame[:, alpha[0] == 0].any()
-        assert columns[0] == (256 - len(columns)) // 2
-        assert 144 * 0.5 * 1.4 * 0.74 < len(columns) < 144 * 0.5 * 1.4 / 0.74
+        frame, mask, inside = padded(default_rng(seed), tall, (256, 144))
+        np.testing.assert_array_equal(frame[..., 0], mask)
+        assert not frame[:, : inside.start].any() and not frame[:, inside.stop :].any()
+        filled = inside.stop - inside.start
+        shown = np.zeros((144, max(1, round(filled / MAX_STRETCH)), 3), np.uint8)
+        product = fitted(shown)
+        assert abs(product[0] - inside.start) <= 1 and abs(product[2] - filled) <= 2
+
+
+def fitted(frame: props.Picture) -> tuple[int, int, int, int]:
+    """The box that the product's segmenter puts a frame into."""
+    model = get_model("lite")
+    image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(model.output.shape, np.float32)
+    return Segmenter(model, image, alpha, lambda: None)._fit(frame)
+
+
+def test_what_is_beside_an_upright_picture_stays_black_and_nobody_s() -> None:
+    """Hands, things and a camera's noise too are inside the picture; a wide picture fills the frame."""
+    tall = Sample("vid_1", "vid", np.full((160, 80, 3), 200, np.uint8), np.full((160, 80), 255, np.uint8))
+    hand = Sample("hand_a_1", "hand", np.full((12, 8, 3), 200, np.uint8), np.full((12, 8), 255, np.uint8))
+    chances = Chances(nobody=0, other_room=0, narrow=1, hand=1, before=1)
+    composer = Composer([tall, hand], [sample("h_2", False)], (256, 144), chances)
+    for seed in range(20):
+        frame, alpha = composer.draw(default_rng(seed), 0)
+        assert not frame[:, :50].any() and not frame[:, -50:].any()
+        assert not alpha[:, :50].any() and not alpha[:, -50:].any()
+        assert frame[:, 120:136].any() and alpha.any()
 
 
 def test_no_portrait_is_cut_above_the_mouth() -> None:
-    """With `upright`, what is shown of a head on shoulders is most of it; without, now and then the hair alone."""
+    """With `least_shown`, what is shown of a head on shoulders is most of it; without, now and then the hair alone."""
     alpha = np.full((100, 90), 255, np.uint8)
     shown = {}
-    for upright in (0.0, 0.85):
+    for least in (0.0, 0.85):
         rng = default_rng(3)
-        matrices = [place(rng, alpha, (256, 144), upright) for _ in range(200)]
+        matrices = [place(rng, alpha, (256, 144), least) for _ in range(200)]
         # How far down the picture the frame's lower edge lies, at the middle of the person.
-        shown[upright] = min((144 - m[1] @ (45, 0, 1)) / np.hypot(*m[:, 1]) / 100 for m in matrices)
+        shown[least] = min((144 - m[1] @ (45, 0, 1)) / np.hypot(*m[:, 1]) / 100 for m in matrices)
     assert shown[0.0] < 0.4
     assert shown[0.85] > 0.7
 
@@ -70,13 +95,28 @@ def test_a_narrow_camera_stretches_room_and_person_alike() -> None:
     assert wide[0, 0] / wide[1, 1] == pytest.approx(plain[0, 0] / plain[1, 1] * 4 / 3)
 
 
-def test_a_plain_wall_is_a_room_without_anybody() -> None:
-    composer = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), Chances(nobody=1, wall=1, before=0))
-    frame, alpha = composer.draw(default_rng(0), 0)
-    assert not alpha.any()
-    walls = [props.wall(default_rng(seed)) for seed in range(50)]
-    assert np.median([wall.mean() for wall in walls]) > 120
-    assert frame.shape == (36, 64, 3)
+def test_a_plain_wall_is_a_smooth_room_without_anybody() -> None:
+    def rough(wall: float) -> float:
+        chances = Chances(nobody=1, wall=wall, before=0, dim=0)
+        composer = Composer([sample("vt_1", True)], [sample("h_2", False)], (64, 36), chances)
+        draws = [composer.draw(default_rng(seed), 0) for seed in range(20)]
+        assert not any(alpha.any() for _, alpha in draws)
+        return float(np.median([np.abs(np.diff(frame.astype(int), axis=1)).mean() for frame, _ in draws]))
+
+    assert rough(1.0) < 0.5 * rough(0.0)
+    assert np.median([props.wall(default_rng(seed)).mean() for seed in range(50)]) > 120
+
+
+@pytest.mark.parametrize("wide", [1.0, 4 / 3])
+def test_nobody_wide_floats_above_the_lower_edge(wide: float) -> None:
+    """A group, of whom nearly all is shown, keeps its lower corners below the frame however it is turned."""
+    alpha, rng = np.full((100, 200), 255, np.uint8), default_rng(5)
+    gaps = 0
+    for _ in range(300):
+        matrix = place(rng, alpha, (256, 144), 0.85, wide)
+        lower = [matrix[1] @ (x, 100, 1) for x in (0, 200)]
+        gaps += min(lower) < 144 - 1
+    assert gaps == 0
 
 
 def person() -> tuple[props.Picture, props.Picture]:

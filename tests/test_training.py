@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -287,38 +288,76 @@ def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
     from models.training.config import read_config
     from models.training.train import Trainer
 
-    config = dataclasses.replace(
-        read_config("lite"), start="lite", frozen=("encoder", "bottleneck", "decoder"), rate=0.1
-    )
-    config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, detail=8))
+    frozen = ("encoder.stem", "encoder.stages.0", "decoder")
+    config = dataclasses.replace(read_config("lite"), start="lite", frozen=frozen, rate=0.1)
+    config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, detail=16))
     trainer = Trainer(config, tmp_path, torch.device("cpu"))
     before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
     image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
     trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))
-    after = trainer.network.state_dict()
-    same = {name for name in before if torch.equal(before[name], after[name])}
-    assert {name for name in before if name.startswith(("encoder", "bottleneck", "decoder"))} <= same
-    assert not {"detail.0.0.weight", "fuse.skip.0.weight", "head.weight"} & same
+    for after in (trainer.network.state_dict(), trainer.average.state_dict()):
+        same = {name for name in before if torch.equal(before[name], after[name])}
+        assert {name for name in before if name.startswith(frozen)} <= same
+        learnt = {
+            "head.weight",
+            "detail.0.0.weight",
+            "encoder.stages.1.0.depthwise.1.running_mean",
+            "bottleneck.coarse.bias",
+        }
+        assert not learnt & same
+    with pytest.raises(ValueError, match=r"encoder\.stage\.1, which lite does not hand over"):
+        Trainer(dataclasses.replace(config, frozen=("encoder.stage.1",)), tmp_path, torch.device("cpu"))
 
 
 def test_a_wider_network_teaches_a_thin_one(tmp_path: Path) -> None:
+    """The loss grows by the cross-entropy with the teacher's own masks, and the teacher stays as it is."""
     torch = pytest.importorskip("torch")
     from models.training.config import read_config
+    from models.training.data import to_network
     from models.training.train import Trainer
 
     config, core = dataclasses.replace(read_config("lite"), start="lite", pictures=8), read_config("hd-core")
-    taught = dataclasses.replace(config, teacher="hd-core", loss=dataclasses.replace(config.loss, teacher=1.0))
+    taught = dataclasses.replace(config, teacher="hd-core", loss=dataclasses.replace(config.loss, teacher=2.0))
+    with pytest.raises(ValueError, match="both or neither"):
+        Trainer(dataclasses.replace(config, teacher="hd-core"), tmp_path / "taught", torch.device("cpu"))
     with pytest.raises(FileNotFoundError, match="train hd-core first"):
         Trainer(taught, tmp_path / "taught", torch.device("cpu"))
     teacher = Trainer(dataclasses.replace(core, start=""), tmp_path / "hd-core", torch.device("cpu"))
     teacher.folder.mkdir()
     teacher.save()
     image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
-    losses = []
-    for each in (config, taught):
-        trainer = Trainer(each, tmp_path / "taught", torch.device("cpu"))
-        losses.append(float(trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))))
-    assert losses[1] > losses[0]
+    trainers = [Trainer(each, tmp_path / "taught", torch.device("cpu")) for each in (config, taught)]
+    with torch.no_grad():
+        picture = to_network(image, torch.device("cpu"))
+        masks = torch.sigmoid(teacher.average(picture)[0])
+        logits = copy.deepcopy(trainers[1].network)(picture)[0]
+        more = 2 * float(torch.nn.functional.binary_cross_entropy_with_logits(logits, masks))
+    alone, both = (float(t.learn(t.network, image, torch.zeros(4, 144, 256))) for t in trainers)
+    assert both - alone == pytest.approx(more, rel=1e-3)
+    theirs, ours = teacher.average.state_dict(), trainers[1].teacher.state_dict()
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
+
+
+def test_a_short_training_s_batch_norms_are_settled(tmp_path: Path) -> None:
+    """Their statistics become those of pictures, the weights stay, and the network is left ready for use."""
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import MEAN, SCALE, Segmenter, multiplied
+    from models.training.ablation import SETTLING, settle
+    from models.training.config import read_config
+    from models.training.data import Composites, to_network
+
+    torch.manual_seed(0)
+    config = dataclasses.replace(read_config("ablation"), width=64, height=36, batch=8)
+    data = Composites([sample("vt_1", True)], [sample("h_2", False)], config)
+    network = Segmenter(multiplied(0.5, 0.5))
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    settle(network, data, 100, config.batch)
+    assert not network.training
+    assert all(torch.equal(before[name], parameter) for name, parameter in network.named_parameters())
+    pictures = torch.stack([data[100 + i][0] for i in range(SETTLING)])
+    with torch.no_grad():
+        stem = network.encoder.stem[0]((to_network(pictures, torch.device("cpu")) - MEAN) / SCALE)
+    torch.testing.assert_close(network.encoder.stem[1].running_mean, stem.mean((0, 2, 3)), atol=1e-3, rtol=1e-3)
 
 
 def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:

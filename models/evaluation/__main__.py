@@ -118,7 +118,11 @@ def main() -> int:
     parser.add_argument("--peers", type=Path, help="the folder with the peers' files")
     parser.add_argument("--twice", action="store_true", help="look at each frame and at its mirror image")
     parser.add_argument(
-        "--true-edge", type=int, default=0, metavar="PIXELS", help="give them the truth so far along their own edges"
+        "--true-edge",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="give them the truth so far along their own edges, of 640×360",
     )
     parser.add_argument("--time", action="store_true", help="measure the time of each, in turns")
     parser.add_argument("--json", action="store_true")

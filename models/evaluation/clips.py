@@ -56,7 +56,7 @@ def _frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
 def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
     """The matte with what lies within `reach` pixels of its own edge taken from the truth.
 
-    No head that works along a coarse mask's edge (PointRend, Kirillov et al. 2020) can do better.
+    No head that works so far along a coarse mask's edge (PointRend, Kirillov et al. 2020) can do better.
     """
     mask = (found > 0.5).astype(np.uint8)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

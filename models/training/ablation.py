@@ -34,8 +34,8 @@ from models.training.pool import read_pool
 from models.training.train import CHECKPOINT, Trainer, train
 
 Change = Callable[[Config], Config]
-SETTLING, SETTLING_BATCH = 320, 16
-"""Pictures for the batch norms' statistics, and how many at once: as many at once as in training."""
+SETTLING = 320
+"""Pictures for the batch norms' statistics; twice as many gave `hd-core` the same."""
 
 
 def _shape(**fields: Any) -> Change:
@@ -128,8 +128,8 @@ def matting(network: Segmenter, config: Config) -> Matting:
     return run
 
 
-def settle(network: Segmenter, data: Composites, first: int) -> None:
-    """Take the batch norms' statistics anew, of `SETTLING` pictures from number `first` on, for the averaged weights.
+def settle(network: Segmenter, data: Composites, first: int, batch: int) -> None:
+    """Take the batch norms' statistics anew for the averaged weights: of `SETTLING` pictures, `batch` at once.
 
     "Averaging Weights Leads to Wider Optima and Better Generalization" (Izmailov et al. 2018), section 3.2. After so
     short a training the averaged ones lag: it brought the base row 1.3 of J and 3.7 of F. After a long one
@@ -141,8 +141,8 @@ def settle(network: Segmenter, data: Composites, first: int) -> None:
             module.momentum = None  # the plain mean
     network.train()
     with torch.no_grad():
-        for start in range(first, first + SETTLING, SETTLING_BATCH):
-            pictures = torch.stack([data[i][0] for i in range(start, start + SETTLING_BATCH)])
+        for start in range(first, first + SETTLING, batch):
+            pictures = torch.stack([data[i][0] for i in range(start, start + batch)])
             network(to_network(pictures, torch.device("cpu")))
     network.eval()
 
@@ -159,7 +159,7 @@ def run_row(row: Row, base: Config, args: argparse.Namespace) -> dict[str, Any]:
     network = trained(config, folder / CHECKPOINT)
     if not config.start:
         people, rooms = read_pool(*args.pool)
-        settle(network, Composites(split(people)[0], rooms, config), config.pictures)
+        settle(network, Composites(split(people)[0], rooms, config), config.pictures, config.batch)
     score = mean([score_clip(matting(network, config), clip) for clip in find_clips(args.data)])
     parameters, operations = count(config)
     if not config.shape.previous:  # the contract of the files has no second input; its cost is the base's

@@ -25,8 +25,8 @@ HAND = "hand"
 """Cut-outs of hands and arms, by `models.training.hands`."""
 WIDE = 4 / 3
 """A 4:3 camera's picture is stretched so much across to a network's 16:9."""
-UPRIGHT = 1.2
-"""Pictures less than so many times as wide as high show most of themselves with `narrow`, as upright phones do."""
+PADDED = 16 / 9 / MAX_STRETCH
+"""The product pads what is less than so many times as wide as high, as an upright phone's picture."""
 STREET = ("ccp",)
 """Kinds on the street, where the labels leave passers-by out, as nobody would on a webcam: mostly put on a room."""
 
@@ -48,8 +48,8 @@ class Chances:
         narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
-        upright: no chance, but how many times as high as wide at least what is shown of somebody is, if there is as
-            much of them: else of a portrait no more than the eyes and the hair may be seen.
+        least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
+            is, if there is as much of them: else of a portrait no more than the eyes and the hair may be seen.
     """
 
     other_room: float = 0.5
@@ -67,7 +67,7 @@ class Chances:
     narrow: float = 0.0
     matched: float = 0.4
     dim: float = 0.08
-    upright: float = 0.0
+    least_shown: float = 0.0
 
 
 def foreground(sample: Sample) -> Picture:
@@ -95,16 +95,17 @@ def warp(picture: Picture, matrix: NDArray[np.float64], size: tuple[int, int], b
 
 
 def place(
-    rng: Generator, alpha: Picture, size: tuple[int, int], upright: float = 0.0, wide: float = 1.0
+    rng: Generator, alpha: Picture, size: tuple[int, int], least_shown: float = 0.0, wide: float = 1.0
 ) -> NDArray[np.float64]:
     """A matrix that puts a cut-out person into a frame of `size` as a webcam would see them.
 
     The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
-    end never floats above the frame's. `wide` stretches them across.
+    end never floats above the frame's. What is shown of them is at least `least_shown` times as high as wide. `wide`
+    stretches them across.
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
-    shown = rng.uniform(np.clip(upright * (right - left) / (bottom - top), 0.3, 1.0), 1.0)
+    shown = rng.uniform(np.clip(least_shown * (right - left) / (bottom - top), 0.3, 1.0), 1.0)
     head_room = (0.36 * rng.random() ** 1.5 - 0.06) * height
     scale = max((height - head_room) / (shown * (bottom - top)), (height - head_room) / (bottom - top) * 1.02)
     scale = min(scale, 2.2 * width / max(1, right - left))
@@ -113,6 +114,9 @@ def place(
     flip = -1.0 if rng.random() < 0.5 else 1.0
     stretch = rng.uniform(0.9, 1.12)
     cos, sin = np.cos(angle), np.sin(angle)
+    if least_shown:  # of somebody wide nearly all is shown, and a turn would lift their lower corner into the frame
+        down = cos * (bottom - top) - abs(sin) * stretch * (right - left) / 2
+        scale = max(scale, (height - head_room) / max(down, 0.5 * (bottom - top)))
     linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
     centre = np.array([rng.normal(0.5, 0.16) * width, head_room])
     shift = centre - linear @ np.array([(left + right) / 2, top])
@@ -162,19 +166,29 @@ def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Pict
     return np.clip(over * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
-def padded(rng: Generator, sample: Sample, size: tuple[int, int]) -> tuple[Picture, Picture]:
-    """An upright picture and its alpha with most of it shown, stretched as far as the product would, the rest black."""
+def padded(rng: Generator, sample: Sample, size: tuple[int, int]) -> tuple[Picture, Picture, slice]:
+    """An upright picture, its alpha, and the columns they fill, stretched as far as the product would; else black.
+
+    At least three quarters of it are shown each way, so that no two draws are alike.
+    """
     (width, height), (rows, columns) = size, sample.alpha.shape
     share = rng.uniform(0.75, 1.0, 2)
     x, y = (rng.uniform(0, 1 - share) * (columns, rows)).astype(int)
     part = np.s_[y : y + int(share[1] * rows), x : x + int(share[0] * columns)]
     picture, alpha = sample.picture[part], sample.alpha[part]
     inner = min(width, round(MAX_STRETCH * height * picture.shape[1] / picture.shape[0]))
-    left, flip = (width - inner) // 2, slice(None, None, -1 if rng.random() < 0.5 else 1)
+    left = (width - inner) // 2
+    inside, flip = slice(left, left + inner), slice(None, None, -1 if rng.random() < 0.5 else 1)
     frame, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
-    frame[:, left : left + inner] = cv2.resize(picture, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
-    mask[:, left : left + inner] = cv2.resize(alpha, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
-    return frame, mask
+    frame[:, inside] = cv2.resize(picture, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
+    mask[:, inside] = cv2.resize(alpha, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
+    return frame, mask, inside
+
+
+def blacken(picture: Picture, inside: slice) -> None:
+    """Make the columns outside black, as the product's padding is, whatever a camera's faults put there."""
+    picture[:, : inside.start] = 0
+    picture[:, inside.stop :] = 0
 
 
 class Composer:
@@ -197,13 +211,14 @@ class Composer:
     def draw(self, rng: Generator, index: int) -> tuple[Picture, Picture]:
         """One frame, uint8 BGR (h, w, 3), with its alpha, uint8 (h, w), of the person at `index`."""
         sample = self.people[index]
+        inside = slice(0, self.size[0])
         wide = WIDE if self.chances.narrow and rng.random() < self.chances.narrow else 1.0
         if rng.random() < self.chances.nobody:
             frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         elif rng.random() < self._other_room(sample.kind):
             frame, alpha = self._composite(rng, sample, wide)
-        elif wide > 1 and sample.picture.shape[1] < UPRIGHT * sample.picture.shape[0]:
-            frame, alpha = padded(rng, sample, self.size)
+        elif wide > 1 and sample.picture.shape[1] < PADDED * sample.picture.shape[0]:
+            frame, alpha, inside = padded(rng, sample, self.size)
         else:
             matrix = crop(rng, sample.picture, self.size, sample.alpha, wide)
             frame = warp(sample.picture, matrix, self.size, cv2.BORDER_REPLICATE)
@@ -215,7 +230,10 @@ class Composer:
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
         frame = light(rng, frame, 0.7)
-        return spoil(rng, dim(rng, frame) if rng.random() < self.chances.dim else frame), alpha
+        frame = spoil(rng, dim(rng, frame) if rng.random() < self.chances.dim else frame)
+        blacken(frame, inside)
+        blacken(alpha, inside)
+        return frame, alpha
 
     def _other_room(self, kind: str) -> float:
         if kind in PLAIN:
@@ -235,7 +253,7 @@ class Composer:
         frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
-            matrix = place(rng, person.alpha, self.size, self.chances.upright, wide)
+            matrix = place(rng, person.alpha, self.size, self.chances.least_shown, wide)
             over = warp(self._foreground(person), matrix, self.size, cv2.BORDER_REPLICATE)
             mask = warp(person.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
             if rng.random() < 0.5:

@@ -121,9 +121,13 @@ class Trainer:
         if config.start:
             taken = load_start(self.network, config.start, folder.parent)
             self.frozen = {name for name in taken if name.startswith(config.frozen)}
+            if lost := [layer for layer in config.frozen if not any(name.startswith(layer) for name in taken)]:
+                raise ValueError(f"{config.name} freezes {', '.join(lost)}, which {config.start} does not hand over")
         else:
             load_imagenet(self.network.encoder)
         self.network.to(device, memory_format=torch.channels_last)
+        if bool(config.teacher) != bool(config.loss.teacher):
+            raise ValueError(f"{config.name} needs a teacher and the loss's weight for it, both or neither")
         self.teacher = open_teacher(config.teacher, folder.parent).to(device) if config.teacher else None
         begin_learning(self.network, self.frozen)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
