@@ -171,8 +171,8 @@ def run_row(row: Row, base: Config, args: argparse.Namespace) -> dict[str, Any]:
 def table(results: dict[str, dict[str, Any]], times: dict[str, float]) -> str:
     """The table, in Markdown, of the rows that are done."""
     lines = [
-        "| study | choice | ms, one thread | MB, 16 bits | GOPs | J | F | dtSSD | flicker |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| study | choice | ms, one thread | MB, 16 bits | GOPs | J | F | MAD | dtSSD | flicker |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in ROWS:
         if result := results.get(row.name):
@@ -180,7 +180,7 @@ def table(results: dict[str, dict[str, Any]], times: dict[str, float]) -> str:
             milliseconds = f"{times[row.name]:.2f}" if row.name in times else "–"
             lines.append(
                 f"| {row.study} | {row.choice} | {milliseconds} | {result['megabytes']:.2f} | {result['giga']:.2f} "
-                f"| {score.j:.2f} | {score.f:.2f} | {score.dtssd:.2f} | {score.flicker:.2f} |"
+                f"| {score.j:.2f} | {score.f:.2f} | {score.mad:.1f} | {score.dtssd:.2f} | {score.flicker:.2f} |"
             )
     return "\n".join(lines)
 
