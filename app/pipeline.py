@@ -214,9 +214,7 @@ class Pipeline:
             settings = self._settings
             source = self._source = self._supervise(settings)
             scene += 1
-            for image, captured_at, spare in source.frames(
-                self._source_changed, lambda: self._intake.lend(self._settings)
-            ):
+            for image, captured_at, spare in source.frames(self._source_changed, self._lend):
                 settings = self._settings
                 thin = self._realtime and source.fps > FASTER * settings.fps
                 if thin and captured_at < due - EARLY / settings.fps:
