@@ -91,7 +91,7 @@ def test_the_cameras_picture_goes_all_the_way(guest: Guest) -> None:
 def test_a_reader_sees_the_background_and_nothing_of_the_camera(guest: Guest) -> None:
     assert guest.found["covered"]["exit"] == 0
     frames = guest.frames("covered", FULL)
-    assert len(frames) == 8
+    assert len(frames) == 20
     check_all(frames, *FULL)
 
 
