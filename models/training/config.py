@@ -46,6 +46,7 @@ class Config:
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
         teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as
             much as the loss's weight says (Hinton et al. 2015). "" for none.
+        mined: a run that `models.training.mine` was asked about: what was hard for it is seen more often. "" for none.
         kinds: how often each kind of picture is drawn, 1 if not named.
         pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
@@ -64,6 +65,7 @@ class Config:
     start: str = ""
     frozen: tuple[str, ...] = ()
     teacher: str = ""
+    mined: str = ""
     loss: Loss = field(default_factory=Loss)
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)

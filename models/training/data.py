@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,8 @@ from models.training.config import Config
 from models.training.pool import Sample
 
 DROPPED = Path(__file__).parent / "dropped.txt"
+MINED = "mined.json"
+"""In a run's folder, by `models.training.mine`: how often to see which picture for once before."""
 HELD_OUT = 25
 """One in so many pictures is kept out of training, to see how it generalises."""
 
@@ -23,6 +26,8 @@ class Composites(Dataset[tuple[Tensor, Tensor]]):
     """Picture number n of an endless training: which person, and everything drawn, follow from the seed and n."""
 
     def __init__(self, people: list[Sample], rooms: list[Sample], config: Config) -> None:
+        wrong = dropped()
+        rooms = [room for room in rooms if room.name not in wrong]
         self._composer = Composer(people, rooms, (config.width, config.height), config.chances)
         weights = np.array([0.0 if s.kind == HAND else config.kinds.get(s.kind, 1.0) for s in people])
         self._cumulative = np.cumsum(weights) / weights.sum()
@@ -50,7 +55,7 @@ class _From(Sampler[int]):
 
 
 def dropped(path: Path = DROPPED) -> frozenset[str]:
-    """The names of samples whose labels were looked at and are wrong."""
+    """The names of samples that were looked at and are wrong: people's labels, and rooms with somebody in them."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
@@ -61,6 +66,24 @@ def split(people: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     parts = [s for i, s in enumerate(people) if i % HELD_OUT], people[::HELD_OUT]
     ours, others = ([s for s in part if s.name not in wrong] for part in parts)
     return ours, others
+
+
+def read_mined(run: Path) -> dict[str, int]:
+    """What `models.training.mine` found for a run.
+
+    Raises:
+        FileNotFoundError: it was not asked; the message names the command.
+    """
+    path = run / MINED
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run `python -m models.training.mine --config {run.name}` first")
+    often: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    return often
+
+
+def repeated(samples: list[Sample], often: dict[str, int]) -> list[Sample]:
+    """The samples, those named so many times."""
+    return [sample for sample in samples for _ in range(often.get(sample.name, 1))]
 
 
 def loader(data: Composites, config: Config, first: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:

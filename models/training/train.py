@@ -22,7 +22,7 @@ from models.architectures.imagenet import grow, load_imagenet
 from models.architectures.segmenter import Segmenter
 from models.training import motion
 from models.training.config import Config, read_config
-from models.training.data import Composites, loader, split, to_network
+from models.training.data import Composites, loader, read_mined, repeated, split, to_network
 from models.training.losses import total
 from models.training.pool import read_pool
 from models.training.runlog import RunLog
@@ -218,6 +218,9 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     ours, others = split(people)
     print(f"{len(ours)} pictures of people, {len(others)} held out, {len(rooms)} rooms, from step {trainer.step}")
     held_out = Composites(others, rooms, config)
+    if config.mined:
+        often = read_mined(trainer.folder.parent / config.mined)
+        ours, rooms = repeated(ours, often), repeated(rooms, often)
     batches = iter(loader(Composites(ours, rooms, config), config, trainer.pictures, workers))
     forward = torch.compile(trainer.network) if trainer.device.type == "cuda" else trainer.network
     log = RunLog(trainer.folder, trainer.step)

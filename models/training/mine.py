@@ -1,0 +1,109 @@
+"""Find the pictures that a run errs on, for the next to see more often: `python -m models.training.mine --config …`.
+
+Hard-example mining after Shrivastava et al. 2016 ("Training Region-based Object Detectors with Online Hard Example
+Mining"), of pictures instead of regions and once instead of online, since a wrong label looks hard as well. So only
+what cannot be wrong counts: rooms, on which a composite's alpha is exact, and people whom a peer finds as the label
+has them and the run does not. Weighing the hardest pixels, without such a second opinion, made masks soft
+(models/cards/lite.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.evaluation.metrics import region
+from models.evaluation.ours import Matting
+from models.evaluation.peers import open_peer
+from models.training.ablation import matting
+from models.training.augment import HAND, Chances, Composer
+from models.training.config import Config, read_config
+from models.training.data import MINED, split
+from models.training.export import trained
+from models.training.pool import Sample, read_pool
+from models.training.train import CHECKPOINT
+
+PEER = "selfie-landscape"
+SEEN, BETTER = 85.0, 4.0
+"""J from which the peer agrees with the label, and by how much the run has to be below it."""
+PEOPLE_COPIES, ROOM_COPIES = 3, 4
+"""How often at most they are seen for once before. Labels were looked at, yet of people a few may still be wrong."""
+DRAWS = 4
+"""Composites on which a room is tried; in one the person may hide what is hard about it."""
+NEAR = 9
+"""Pixels of 256 around the person that do not count against the room: there the edge is what is hard."""
+SEED = 98
+
+PLAINLY = Chances(nobody=0.0, cloth=0.0, chair=0.0, poster=0.0, shadow=0.0, headphones=0.0, before=0.0, dim=0.0)
+
+
+def hard_people(people: list[Sample], rooms: list[Sample], config: Config, run: Matting, peer: Matting) -> list[str]:
+    """The names of those whom the peer finds in their own room and the run does not."""
+    own = dataclasses.replace(PLAINLY, other_room=0.0, room_for_street=0.0)
+    composer, found = Composer(people, rooms, (config.width, config.height), own), []
+    for index, sample in enumerate(tqdm(people, unit="picture")):
+        if sample.kind == HAND:
+            continue
+        frame, alpha = composer.draw(np.random.default_rng((SEED, index)), index)
+        ours, theirs = (100 * region(matte(frame) > 0.5, alpha > 127) for matte in (run, peer))
+        if theirs >= SEEN and ours < theirs - BETTER:
+            found.append(sample.name)
+    return found
+
+
+def hard_rooms(people: list[Sample], rooms: list[Sample], config: Config, run: Matting) -> dict[str, float]:
+    """The share of each room that the run takes for a person who stands before it elsewhere, in the mean of `DRAWS`."""
+    chances = dataclasses.replace(PLAINLY, other_room=1.0, room_for_street=1.0, least_shown=config.chances.least_shown)
+    composer = Composer(people, rooms, (config.width, config.height), chances)
+    whole = [index for index, sample in enumerate(people) if sample.kind != HAND]
+    around, shares = np.ones((2 * NEAR + 1,) * 2, np.uint8), {}
+    for number, room in enumerate(tqdm(rooms, unit="room")):
+        composer.rooms, rng = [room], np.random.default_rng((SEED, number))
+        taken = 0.0
+        for _ in range(DRAWS):
+            frame, alpha = composer.draw(rng, int(rng.choice(whole)))
+            away: NDArray[np.bool_] = cv2.dilate(alpha, around) < 8
+            taken += float(((run(frame) > 0.5) & away).mean())
+        shares[room.name] = taken / DRAWS
+    return shares
+
+
+def copies(people: list[str], rooms: dict[str, float]) -> dict[str, int]:
+    """How often to see each picture for once before; what is not named, once."""
+    usual = float(np.mean(list(rooms.values()))) or 1.0
+    often = {name: 1 + min(ROOM_COPIES - 1, int(share / usual)) for name, share in rooms.items()}
+    return {name: times for name, times in often.items() if times > 1} | dict.fromkeys(people, PEOPLE_COPIES)
+
+
+def main() -> None:
+    """Write what is hard beside the run's checkpoint."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.mine", description=__doc__)
+    parser.add_argument("--config", required=True, help="the run's name")
+    parser.add_argument("--pool", type=Path, nargs="+", required=True, help="where to look")
+    parser.add_argument("--peers", type=Path, default=Path("../shared/weights"), help="the folder of the peer's file")
+    parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where its checkpoint is")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    config = read_config(args.config)
+    folder = args.runs / config.name
+    run = matting(trained(config, folder / CHECKPOINT), config)
+    people, rooms = read_pool(*args.pool)
+    people, _ = split(people)
+    hard = hard_people(people, rooms, config, run, open_peer(PEER, args.peers, 1))
+    shares = hard_rooms(people, rooms, config, run)
+    often = copies(hard, shares)
+    (folder / MINED).write_text(json.dumps(often, indent=0, sort_keys=True))
+    print(f"{len(hard)} of {len(people)} people and {len(often) - len(hard)} of {len(rooms)} rooms are hard")
+
+
+if __name__ == "__main__":
+    main()
