@@ -102,6 +102,7 @@ ROWS = (
     Row("Loss", "with steadiness", _loss(steady=1.0)),
     Row("Teacher", "hd-core beside the truth", _taught),
     Row("Pictures", "no cloth, no chairs", _chances(cloth=0.0, chair=0.0)),
+    Row("Pictures", "hard ones more often", lambda config: dataclasses.replace(_further(config), mined="hd-core-long")),
     Row("Input", "with last mask", lambda config: _shape(previous=True)(_further(config))),
 )
 """The rows. The base is depthwise, of the MLP decoder, thinned to `lite`'s widths, at 256×144, with the whole loss.
