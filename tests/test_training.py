@@ -374,3 +374,20 @@ def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:
         losses.append(float(trainer.learn(trainer.network.train(), image, torch.zeros(4, 144, 256))))
         assert trainer.progress == 0.5
     assert losses[1] > losses[0]
+
+
+def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    config = dataclasses.replace(read_config("lite"), start="lite", start_share=0.25)
+    trainer = Trainer(config, tmp_path, torch.device("cpu"))
+    start = {name: tensor.clone() for name, tensor in trainer.average.state_dict().items()}
+    with torch.no_grad():
+        for parameter in trainer.average.parameters():
+            parameter += 4.0
+    trainer.finish()
+    for name, parameter in trainer.average.named_parameters():
+        torch.testing.assert_close(parameter, start[name] + 3.0)
+    Trainer(dataclasses.replace(config, start_share=0.0), tmp_path, torch.device("cpu")).finish()

@@ -42,6 +42,7 @@ class Config:
         average: how much of the averaged weights is kept each step; those are evaluated and exported.
         seed: of everything drawn.
         start: the network in `kept/` whose weights to start with, "" for ImageNet's.
+        start_share: how much of the start's weights is mixed into the average at the end.
         frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
         teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as
@@ -63,6 +64,7 @@ class Config:
     seed: int
     shape: Shape
     start: str = ""
+    start_share: float = 0.0
     frozen: tuple[str, ...] = ()
     teacher: str = ""
     mined: str = ""

@@ -185,15 +185,25 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self.pictures += len(picture)
-        self._update_average()
+        self._draw_average(self.network, 1 - min(self.config.average, (1 + self.step) / (10 + self.step)))
         return loss.detach()
 
+    def finish(self) -> None:
+        """Draw the average back to the start, as far as the configuration says.
+
+        "Robust fine-tuning of zero-shot models" (Wortsman et al. 2022), section 3: on the straight line between a
+        network and what was trained on from it lie some that are better than either.
+        """
+        if self.config.start_share:
+            start = copy.deepcopy(self.average)
+            load_start(start, self.config.start, self.folder.parent)
+            self._draw_average(start, self.config.start_share)
+
     @torch.no_grad()
-    def _update_average(self) -> None:
-        keep = min(self.config.average, (1 + self.step) / (10 + self.step))
-        ours, theirs = self.average.state_dict(), self.network.state_dict()
+    def _draw_average(self, towards: Segmenter, share: float) -> None:
+        ours, theirs = self.average.state_dict(), towards.state_dict()
         floats = [name for name, tensor in ours.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([ours[n] for n in floats], [theirs[n] for n in floats], 1 - keep)
+        torch._foreach_lerp_([ours[n] for n in floats], [theirs[n] for n in floats], share)
 
     @torch.no_grad()
     def held_out(self, data: Composites) -> float:
@@ -237,6 +247,8 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
             since_save += took
             log.count(config.batch, took, waited)
             bar.update(round(whole * trainer.progress) - bar.n)
+            if trainer.progress >= 1:
+                trainer.finish()
             if since_save >= CHECKPOINT_SECONDS or trainer.progress >= 1:
                 loss = float(torch.stack(losses).mean())
                 log.write(
