@@ -391,3 +391,22 @@ def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None
     for name, parameter in trainer.average.named_parameters():
         torch.testing.assert_close(parameter, start[name] + 3.0)
     Trainer(dataclasses.replace(config, start_share=0.0), tmp_path, torch.device("cpu")).finish()
+
+
+def test_with_a_branch_a_network_begins_with_its_core_s_mask_enlarged(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Segmenter
+    from models.training.config import read_config
+    from models.training.train import load_start
+
+    shape = read_config("lite").shape
+    core, whole = Segmenter(shape), Segmenter(dataclasses.replace(shape, detail=8))
+    for network in (core, whole):
+        load_start(network, "lite", tmp_path)
+        network.eval()
+    picture = torch.from_numpy(paint_person(512, 288, 0)[0])[None].permute(0, 3, 1, 2).float()
+    half = torch.nn.functional.avg_pool2d(picture, 2)
+    with torch.no_grad():
+        small = core(half)[0]
+        enlarged = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
+        torch.testing.assert_close(whole(picture)[0][..., 1:-1, 1:-1], enlarged[..., 1:-1, 1:-1], atol=1e-3, rtol=1e-3)
