@@ -66,41 +66,6 @@ def test_the_last_mask_is_often_missing_and_never_out_of_range() -> None:
     assert masks.min() >= 0 and masks.max() <= 1
 
 
-def test_a_network_may_look_at_its_last_mask() -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.imagenet import load_imagenet
-    from models.architectures.segmenter import Deployed, Segmenter, multiplied
-
-    torch.manual_seed(0)
-    network = Segmenter(dataclasses.replace(multiplied(0.5, 0.5), previous=True)).train()
-    load_imagenet(network.encoder)
-    image, last = torch.randint(0, 256, (2, 3, 64, 96)).float(), torch.rand(2, 1, 64, 96)
-    network(image, last)
-    network.eval()
-    with torch.no_grad():
-        assert torch.equal(network(image)[0], network(image, last)[0])  # its filters begin at zero
-        network.encoder.stem[0].weight[:, 3] = 0.1
-        expected = torch.sigmoid(network(image, last)[0])
-        found = Deployed(network)(image.permute(0, 2, 3, 1).to(torch.uint8), last.permute(0, 2, 3, 1))
-    torch.testing.assert_close(found[..., 0], expected[:, 0], atol=1e-4, rtol=0)
-
-
-def test_the_hd_shape_gives_full_resolution_and_exports_as_it_was_trained() -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Deployed, Segmenter, multiplied
-
-    torch.manual_seed(0)
-    network = Segmenter(dataclasses.replace(multiplied(0.5, 0.5), detail=8)).train()
-    image = torch.randint(0, 256, (2, 3, 128, 192)).float()
-    network(image)
-    network.eval()
-    with torch.no_grad():
-        logits, coarse = network(image)
-        found = Deployed(network)(image.permute(0, 2, 3, 1).to(torch.uint8))
-    assert logits.shape == (2, 1, 128, 192) and coarse.shape == (2, 1, 2, 3)
-    torch.testing.assert_close(found[..., 0], torch.sigmoid(logits)[:, 0], atol=1e-4, rtol=0)
-
-
 def test_a_label_needs_a_second_opinion() -> None:
     here, there, nobody = (np.zeros((10, 10), np.uint8) for _ in range(3))
     here[:5], there[5:] = 255, 255
@@ -114,79 +79,8 @@ def test_a_label_needs_a_second_opinion() -> None:
     assert label(there, there, hand)[0] is None
 
 
-def test_the_exported_form_is_the_trained_network() -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Deployed, Segmenter
-    from models.training.config import read_config
-
-    torch.manual_seed(0)
-    network = Segmenter(read_config("lite").shape)
-    image = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)
-    with torch.no_grad():
-        network.train()(image.permute(0, 3, 1, 2).float())  # moves the batch norms' statistics off their start
-        expected = torch.sigmoid(network.eval()(image.permute(0, 3, 1, 2).float())[0])
-        found = Deployed(network)(image)
-    assert found.shape == (2, 64, 96, 1)
-    assert found.std() > 0
-    assert torch.allclose(found[..., 0], expected[:, 0], atol=1e-5)
-
-
 @pytest.mark.parametrize("variant", ["mlp", "attention", "bilinear"])
 @pytest.mark.parametrize("group", [1, 8])
-def test_every_variant_of_the_network_exports_as_it_was_trained(variant: str, group: int) -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Deployed, Segmenter, multiplied
-
-    torch.manual_seed(0)
-    shape = dataclasses.replace(multiplied(0.5, 0.5), variant=variant, group=group)
-    network = Segmenter(shape).train()
-    image = torch.randint(0, 256, (2, 3, 64, 96)).float()
-    network(image)  # batch norms that have seen something
-    network.eval()
-    with torch.no_grad():
-        logits, coarse = network(image[:1])
-        deployed = Deployed(network)(image[:1].permute(0, 2, 3, 1).to(torch.uint8))
-    assert logits.shape == (1, 1, 64, 96) and coarse.shape == (1, 1, 2, 3)
-    torch.testing.assert_close(deployed[..., 0], torch.sigmoid(logits)[:, 0], atol=1e-4, rtol=0)
-
-
-def test_multipliers_thin_the_network_out() -> None:
-    pytest.importorskip("torch")
-    from models.architectures.segmenter import Shape, multiplied
-
-    assert multiplied(1.0, 1.0) == Shape()
-    half = multiplied(0.5, 0.5)
-    assert [len(blocks) for blocks in half.hidden] == [1, 1, 1, 2, 2, 2]
-    assert half.hidden[3] == (120, 240) and half.stem == 16
-
-
-def test_a_configuration_gives_multipliers_or_every_channel(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    from models.architectures.segmenter import multiplied
-    from models.training.config import FOLDER, read_config
-
-    lite = (FOLDER / "lite.toml").read_text()
-    start, rest = lite.split("[shape]")
-    (tmp_path / "half.toml").write_text(
-        start + '[shape]\nwidth = 0.5\ndepth = 0.5\nvariant = "bilinear"\n[loss]' + rest.split("[loss]")[1]
-    )
-    assert read_config("half", tmp_path).shape == dataclasses.replace(multiplied(0.5, 0.5), variant="bilinear")
-    assert read_config("lite").shape.hidden[0] == (16,)
-    with pytest.raises(FileNotFoundError, match="half"):
-        read_config("whole", tmp_path)
-
-
-def test_depthwise_filters_do_the_same_in_groups() -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.imagenet import _grouped
-
-    torch.manual_seed(0)
-    filters, x = torch.randn(16, 1, 3, 3), torch.randn(1, 16, 9, 9)
-    alone = torch.nn.functional.conv2d(x, filters, padding=1, groups=16)
-    together = torch.nn.functional.conv2d(x, _grouped(filters, 8), padding=1, groups=2)
-    torch.testing.assert_close(together, alone)
-
-
 def test_the_loss_falls_towards_the_truth() -> None:
     torch = pytest.importorskip("torch")
     from models.training.config import Loss
@@ -240,47 +134,6 @@ def test_the_kept_network_is_the_shipped_one_and_a_training_can_start_from_it(tm
     assert (resumed.step, resumed.pictures) == (1, 2)
     ours, theirs = trainer.network.state_dict(), resumed.network.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-def test_a_core_hands_its_weights_to_the_whole(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Segmenter
-    from models.training.config import read_config
-    from models.training.train import Trainer, load_start
-
-    config = read_config("lite")
-    core = Trainer(dataclasses.replace(config, name="core"), tmp_path / "core", torch.device("cpu"))
-    core.folder.mkdir()
-    core.save()
-    whole = Segmenter(dataclasses.replace(config.shape, detail=8))
-    load_start(whole, "core", tmp_path)
-    assert torch.equal(whole.encoder.stem[0].weight, core.average.encoder.stem[0].weight)
-    with pytest.raises(FileNotFoundError, match="train other first"):
-        load_start(whole, "other", tmp_path)
-
-
-def test_a_thin_network_grows_and_does_the_same_at_first(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Segmenter, multiplied
-    from models.training.config import read_config
-    from models.training.train import KEPT, load_start
-
-    thin = Segmenter(read_config("lite").shape).eval()
-    thin.load_state_dict(torch.load(KEPT / "lite.pt", weights_only=True))
-    hidden = ((16,), *multiplied(0.75, 1.0).hidden[1:])
-    grown = Segmenter(dataclasses.replace(read_config("lite").shape, hidden=hidden)).eval()
-    load_start(grown, "lite", tmp_path)
-    picture = torch.from_numpy(paint_person(256, 144, 0)[0])[None].permute(0, 3, 1, 2).float()
-    with torch.no_grad():
-        torch.testing.assert_close(grown(picture)[0], thin(picture)[0], atol=1e-3, rtol=1e-3)
-    looking = Segmenter(dataclasses.replace(read_config("lite").shape, previous=True)).eval()
-    load_start(looking, "lite", tmp_path)
-    with torch.no_grad():
-        found = looking(picture, torch.ones_like(picture[:, :1]))[0]
-        torch.testing.assert_close(found, thin(picture)[0], atol=1e-3, rtol=1e-3)
-    loss = grown.train()(picture)[0].sum()
-    loss.backward()
-    assert grown.encoder.stages[5][3].project[1].weight.grad.abs().max() > 0  # the new block can learn
 
 
 def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
@@ -391,22 +244,3 @@ def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None
     for name, parameter in trainer.average.named_parameters():
         torch.testing.assert_close(parameter, start[name] + 3.0)
     Trainer(dataclasses.replace(config, start_share=0.0), tmp_path, torch.device("cpu")).finish()
-
-
-def test_with_a_branch_a_network_begins_with_its_core_s_mask_enlarged(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from models.architectures.segmenter import Segmenter
-    from models.training.config import read_config
-    from models.training.train import load_start
-
-    shape = read_config("lite").shape
-    core, whole = Segmenter(shape), Segmenter(dataclasses.replace(shape, detail=8))
-    for network in (core, whole):
-        load_start(network, "lite", tmp_path)
-        network.eval()
-    picture = torch.from_numpy(paint_person(512, 288, 0)[0])[None].permute(0, 3, 1, 2).float()
-    half = torch.nn.functional.avg_pool2d(picture, 2)
-    with torch.no_grad():
-        small = core(half)[0]
-        enlarged = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
-        torch.testing.assert_close(whole(picture)[0][..., 1:-1, 1:-1], enlarged[..., 1:-1, 1:-1], atol=1e-3, rtol=1e-3)
