@@ -62,6 +62,8 @@ def test_the_exported_form_is_the_trained_network() -> None:
     assert torch.allclose(found[..., 0], expected[:, 0], atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["mlp", "attention", "bilinear"])
+@pytest.mark.parametrize("group", [1, 8])
 def test_every_variant_of_the_network_exports_as_it_was_trained(variant: str, group: int) -> None:
     torch = pytest.importorskip("torch")
     from models.architectures.segmenter import Deployed, Segmenter, multiplied

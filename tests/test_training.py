@@ -79,8 +79,6 @@ def test_a_label_needs_a_second_opinion() -> None:
     assert label(there, there, hand)[0] is None
 
 
-@pytest.mark.parametrize("variant", ["mlp", "attention", "bilinear"])
-@pytest.mark.parametrize("group", [1, 8])
 def test_the_loss_falls_towards_the_truth() -> None:
     torch = pytest.importorskip("torch")
     from models.training.config import Loss
