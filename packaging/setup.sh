@@ -5,6 +5,7 @@ venv=$1 lock=$2
 here=$(dirname "$0")
 
 # The environment takes 1.8 GB (`du -sh .venv`), and the packages pip has fetched but not yet unpacked 0.7 GB beside it.
+rm -rf "$venv/tmp"  # of an installation that was stopped
 needed=2600
 free=$(df -Pm . | awk 'NR == 2 { print $4 }')
 if [ ! -e "$venv/.ready" ] && [ "$free" -lt "$needed" ]; then
@@ -31,7 +32,7 @@ fi
 
 echo "Making $venv with $("$python" --version)"
 "$python" -m venv "$venv"
-echo "Installing the packages of $lock (about 700 MB to download the first time)"
+echo "Installing the packages of $lock (about 700 MB to download)"
 # On many systems /tmp is a part of the memory and too small for them; pip's cache would keep them a second time.
 mkdir -p "$venv/tmp"
 TMPDIR=$(realpath "$venv/tmp")

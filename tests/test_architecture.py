@@ -35,6 +35,7 @@ def test_the_hd_shape_gives_full_resolution_and_exports_as_it_was_trained() -> N
 
     torch.manual_seed(0)
     network = Segmenter(dataclasses.replace(multiplied(0.5, 0.5), detail=8)).train()
+    torch.nn.init.normal_(network.correct.weight)  # it begins at zero, which would hide the branch
     image = torch.randint(0, 256, (2, 3, 128, 192)).float()
     network(image)
     network.eval()
@@ -175,4 +176,4 @@ def test_with_a_branch_a_network_begins_with_its_core_s_mask_enlarged(tmp_path: 
     with torch.no_grad():
         small = core(half)[0]
         enlarged = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
-        torch.testing.assert_close(whole(picture)[0][..., 1:-1, 1:-1], enlarged[..., 1:-1, 1:-1], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(whole(picture)[0], enlarged, atol=1e-3, rtol=1e-3)

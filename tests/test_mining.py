@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from test_training import sample
 
+from models.evaluation.ours import Matting
 from models.training.pool import Sample
 
 GREEN, RED, GREY = (20, 190, 20), (20, 20, 190), (120, 120, 120)
@@ -23,7 +24,7 @@ def painted(name: str, ground: tuple[int, int, int], person: tuple[int, int, int
     return made
 
 
-def sees(*channels: int) -> object:
+def sees(*channels: int) -> Matting:
     """A network that takes for a person what has clearly more of one of these channels than of the others."""
 
     def run(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -63,16 +64,14 @@ def test_rooms_that_the_run_takes_for_somebody_are_hard() -> None:
 
 def test_hard_pictures_are_drawn_more_often_and_wrong_rooms_never(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from models.training import data
-    from models.training.config import read_config
+    from models.training import data, pool
 
-    with pytest.raises(FileNotFoundError, match=r"models\.training\.mine --config some-run"):
+    with pytest.raises(FileNotFoundError, match=r"models\.training\.mine --config some-run --pool"):
         data.read_mined(tmp_path / "some-run")
     (tmp_path / data.MINED).write_text('{"vid_red": 3}')
     people = [painted("vid_green", GREY, GREEN), painted("vid_red", GREY, RED)]
     seen = data.repeated(people, data.read_mined(tmp_path))
     assert [s.name for s in seen] == ["vid_green", "vid_red", "vid_red", "vid_red"]
-    config = dataclasses.replace(read_config("ablation"), width=64, height=36)
-    with_somebody = painted(next(name for name in data.dropped() if name.startswith("r_")), GREEN, None)
-    composites = data.Composites(people, [painted("h_grey", GREY, None), with_somebody], config)
-    assert [room.name for room in composites._composer.rooms] == ["h_grey"]
+    with_somebody = painted(next(name for name in pool.dropped() if name.startswith("r_")), GREEN, None)
+    pool.write_shard(tmp_path / "rooms_000.npz", [painted("h_grey", GREY, None), with_somebody])
+    assert [room.name for room in pool.read_pool(tmp_path)[1]] == ["h_grey"]

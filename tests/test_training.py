@@ -145,12 +145,15 @@ def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
     trainer = Trainer(config, tmp_path, torch.device("cpu"))
     before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
     image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
-    trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))
+    for _ in range(2):  # the branch's correction begins at zero, so in the first step nothing reaches the branch
+        trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))
+    assert float(trainer.network.detail[0][0].weight.grad.abs().max()) > 0
     for after in (trainer.network.state_dict(), trainer.average.state_dict()):
         same = {name for name in before if torch.equal(before[name], after[name])}
         assert {name for name in before if name.startswith(frozen)} <= same
         learnt = {
             "head.weight",
+            "correct.weight",
             "detail.0.0.weight",
             "encoder.stages.1.0.depthwise.1.running_mean",
             "bottleneck.coarse.bias",
@@ -241,4 +244,41 @@ def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None
     trainer.finish()
     for name, parameter in trainer.average.named_parameters():
         torch.testing.assert_close(parameter, start[name] + 3.0)
-    Trainer(dataclasses.replace(config, start_share=0.0), tmp_path, torch.device("cpu")).finish()
+    with pytest.raises(ValueError, match="drawn back to its start, and names none"):
+        Trainer(dataclasses.replace(config, start=""), tmp_path, torch.device("cpu"))
+
+
+def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the pool's files to the checkpoint, which holds the average that was drawn back once."""
+    torch = pytest.importorskip("torch")
+    from models.training import train
+    from models.training.config import read_config
+
+    monkeypatch.setattr(train, "HELD_OUT_PICTURES", 32)
+    write_shard(tmp_path / "people_000.npz", [sample(f"vid_{n}", True) for n in range(3)])
+    write_shard(tmp_path / "rooms_000.npz", [sample("h_hard", False), sample("h_easy", False)])
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "mined.json").write_text('{"vid_1": 3, "h_hard": 2}')
+    seen: list[list[str]] = []
+    composites = train.Composites
+
+    def noted(people: list[Sample], rooms: list[Sample], config: object) -> object:
+        seen.append([s.name for s in (*people, *rooms)])
+        return composites(people, rooms, config)
+
+    monkeypatch.setattr(train, "Composites", noted)
+    config = dataclasses.replace(
+        read_config("lite"), start="lite", start_share=1.0, mined="before", pictures=8, batch=4, width=64, height=64
+    )
+    trainer = train.Trainer(config, tmp_path / "run", torch.device("cpu"))
+    trainer.folder.mkdir()
+    start = {name: tensor.clone() for name, tensor in trainer.average.state_dict().items()}
+    train.train(trainer, [tmp_path], workers=0)
+    assert seen == [["vid_0", "h_hard", "h_easy"], ["vid_1", "vid_1", "vid_1", "vid_2", "h_hard", "h_hard", "h_easy"]]
+    saved = torch.load(tmp_path / "run" / train.CHECKPOINT, weights_only=True)
+    assert saved["pictures"] == 8
+    for name in ("head.weight", "encoder.stem.1.running_mean"):
+        torch.testing.assert_close(saved["average"][name], start[name])
+        assert not torch.equal(saved["network"][name], start[name])

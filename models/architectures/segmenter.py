@@ -161,15 +161,6 @@ class Bottleneck(nn.Module):
         return x, self.coarse(x)
 
 
-def _bilinear() -> nn.ConvTranspose2d:
-    """Doubles one channel as bilinear interpolation does, until it learns better."""
-    layer = nn.ConvTranspose2d(1, 1, 4, 2, 1, bias=False)
-    share = torch.tensor([0.25, 0.75, 0.75, 0.25])
-    with torch.no_grad():
-        layer.weight.copy_(torch.outer(share, share))
-    return layer
-
-
 class Segmenter(nn.Module):
     """The whole network, as it is trained."""
 
@@ -192,7 +183,7 @@ class Segmenter(nn.Module):
                 Convolution(channels, channels, 1),
             )
             self.fuse = BLOCKS[shape.variant](shape.decoder[-1], channels, channels, last=True)
-            self.enlarge, self.correct = _bilinear(), nn.ConvTranspose2d(channels, 1, 2, 2)
+            self.correct = nn.ConvTranspose2d(channels, 1, 2, 2)
             nn.init.zeros_(self.correct.weight)
             nn.init.zeros_(self.correct.bias)
         self.head = nn.ConvTranspose2d(shape.decoder[-1], 1, 2, 2)
@@ -220,7 +211,8 @@ class Segmenter(nn.Module):
             x = block(x, skip)
         mask = self.head(x)
         if self.detail and self.fuse:
-            mask = self.enlarge(mask) + self.correct(self.fuse(x, self.detail(picture)))
+            enlarged = F.interpolate(mask, scale_factor=2, mode="bilinear")
+            mask = enlarged + self.correct(self.fuse(x, self.detail(picture)))
         return mask, coarse
 
 

@@ -20,7 +20,7 @@ from models.evaluation.clips import SIZE, find_clips
 from models.evaluation.peers import open_parts, open_peer
 from models.evaluation.skin import measure, tone
 from models.evaluation.stills import read_sources, read_stills
-from models.training.pool import Sample, read_shard
+from models.training.pool import Sample, dropped, read_shard
 from models.training.prepare import AGREE, FEW_PIXELS, iou
 
 EVERY = 5
@@ -126,7 +126,7 @@ def read_pools(pools: list[Path]) -> tuple[list[Sample], list[Sample]]:
 
     Frames of clips are left out: training saw their neighbours. Shard by shard, so that it fits beside a training.
     """
-    from models.training.data import HELD_OUT, dropped
+    from models.training.data import HELD_OUT
 
     wrong, number = dropped(), 0
     people: list[Sample] = []
@@ -134,7 +134,7 @@ def read_pools(pools: list[Path]) -> tuple[list[Sample], list[Sample]]:
     for shard in (shard for pool in pools for shard in sorted(pool.glob("*.npz"))):
         samples = read_shard(shard)
         if not shard.name.startswith("people_"):
-            rooms += samples[::EVERY_ROOM]
+            rooms += [room for room in samples[::EVERY_ROOM] if room.name not in wrong]
             continue
         people += samples[-number % HELD_OUT :: HELD_OUT]
         number += len(samples)

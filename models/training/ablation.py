@@ -53,8 +53,8 @@ def _size(width: int, height: int) -> Change:
 
 
 def _further(config: Config) -> Config:
-    """Train `lite` on instead of beginning anew: what a term is worth shows once a network is good."""
-    return dataclasses.replace(config, start="lite", rate=6e-4, pictures=5000)
+    """Train `lite` on, as its third part left it: what a term is worth shows once a network is good."""
+    return dataclasses.replace(config, start="lite-long", rate=6e-4, pictures=5000)
 
 
 def _loss(**fields: float) -> Change:

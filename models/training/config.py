@@ -41,7 +41,7 @@ class Config:
         decay: AdamW's weight decay.
         average: how much of the averaged weights is kept each step; those are evaluated and exported.
         seed: of everything drawn.
-        start: the network in `kept/` whose weights to start with, "" for ImageNet's.
+        start: the network in `kept/`, or the run, whose weights to start with, "" for ImageNet's.
         start_share: how much of the start's weights is mixed into the average at the end.
         frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.

@@ -13,11 +13,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.training.augment import HAND, Composer
 from models.training.config import Config
-from models.training.pool import Sample
+from models.training.pool import Sample, dropped
 
-DROPPED = Path(__file__).parent / "dropped.txt"
 MINED = "mined.json"
-"""In a run's folder, by `models.training.mine`: how often to see which picture for once before."""
+"""In a run's folder, by `models.training.mine`: how many times a picture stands in the list, where not once."""
 HELD_OUT = 25
 """One in so many pictures is kept out of training, to see how it generalises."""
 
@@ -26,8 +25,6 @@ class Composites(Dataset[tuple[Tensor, Tensor]]):
     """Picture number n of an endless training: which person, and everything drawn, follow from the seed and n."""
 
     def __init__(self, people: list[Sample], rooms: list[Sample], config: Config) -> None:
-        wrong = dropped()
-        rooms = [room for room in rooms if room.name not in wrong]
         self._composer = Composer(people, rooms, (config.width, config.height), config.chances)
         weights = np.array([0.0 if s.kind == HAND else config.kinds.get(s.kind, 1.0) for s in people])
         self._cumulative = np.cumsum(weights) / weights.sum()
@@ -54,12 +51,6 @@ class _From(Sampler[int]):
             number += 1
 
 
-def dropped(path: Path = DROPPED) -> frozenset[str]:
-    """The names of samples that were looked at and are wrong: people's labels, and rooms with somebody in them."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
-
-
 def split(people: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     """The pictures to train on and those held out; wrong ones in neither."""
     wrong = dropped()
@@ -76,7 +67,9 @@ def read_mined(run: Path) -> dict[str, int]:
     """
     path = run / MINED
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run `python -m models.training.mine --config {run.name}` first")
+        raise FileNotFoundError(
+            f"{path} is missing: run `python -m models.training.mine --config {run.name} --pool …` first"
+        )
     often: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
     return often
 
@@ -87,13 +80,13 @@ def repeated(samples: list[Sample], often: dict[str, int]) -> list[Sample]:
 
 
 def loader(data: Composites, config: Config, first: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches from picture number `first` on, composed ahead by `workers` processes."""
+    """Batches from picture number `first` on, composed ahead by `workers` processes, or as needed by this one."""
     return DataLoader(
         data,
         config.batch,
         sampler=_From(first),
         num_workers=workers,
-        prefetch_factor=max(2, 16 // workers),
+        prefetch_factor=max(2, 16 // workers) if workers else None,
         worker_init_fn=lambda _: cv2.setNumThreads(1),
         pin_memory=torch.cuda.is_available(),
     )

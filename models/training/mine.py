@@ -35,36 +35,37 @@ PEER = "selfie-landscape"
 SEEN, BETTER = 85.0, 4.0
 """J from which the peer agrees with the label, and by how much the run has to be below it."""
 PEOPLE_COPIES, ROOM_COPIES = 3, 4
-"""How often at most they are seen for once before. Labels were looked at, yet of people a few may still be wrong."""
+"""How many times at most one stands in the next run's list; of people a few labels may be wrong, looked at or not."""
 DRAWS = 4
 """Composites on which a room is tried; in one the person may hide what is hard about it."""
-NEAR = 9
-"""Pixels of 256 around the person that do not count against the room: there the edge is what is hard."""
+NEAR = 9 / 256
+"""Share of the frame's width around the person that do not count against the room: there the edge is what is hard."""
 SEED = 98
 
 PLAINLY = Chances(nobody=0.0, cloth=0.0, chair=0.0, poster=0.0, shadow=0.0, headphones=0.0, before=0.0, dim=0.0)
 
 
 def hard_people(people: list[Sample], rooms: list[Sample], config: Config, run: Matting, peer: Matting) -> list[str]:
-    """The names of those whom the peer finds in their own room and the run does not."""
+    """The names of those whom the peer finds in their own room and the run does not; `PLAIN` ones on some room."""
     own = dataclasses.replace(PLAINLY, other_room=0.0, room_for_street=0.0)
     composer, found = Composer(people, rooms, (config.width, config.height), own), []
     for index, sample in enumerate(tqdm(people, unit="picture")):
         if sample.kind == HAND:
             continue
         frame, alpha = composer.draw(np.random.default_rng((SEED, index)), index)
-        ours, theirs = (100 * region(matte(frame) > 0.5, alpha > 127) for matte in (run, peer))
+        mattes = (cv2.resize(matte(frame), alpha.shape[::-1]) for matte in (run, peer))
+        ours, theirs = (100 * region(matte > 0.5, alpha > 127) for matte in mattes)
         if theirs >= SEEN and ours < theirs - BETTER:
             found.append(sample.name)
     return found
 
 
 def hard_rooms(people: list[Sample], rooms: list[Sample], config: Config, run: Matting) -> dict[str, float]:
-    """The share of each room that the run takes for a person who stands before it elsewhere, in the mean of `DRAWS`."""
+    """For each room the share of the frame that the run takes for the person away from them, in the mean of `DRAWS`."""
     chances = dataclasses.replace(PLAINLY, other_room=1.0, room_for_street=1.0, least_shown=config.chances.least_shown)
     composer = Composer(people, rooms, (config.width, config.height), chances)
     whole = [index for index, sample in enumerate(people) if sample.kind != HAND]
-    around, shares = np.ones((2 * NEAR + 1,) * 2, np.uint8), {}
+    around, shares = np.ones((2 * round(NEAR * config.width) + 1,) * 2, np.uint8), {}
     for number, room in enumerate(tqdm(rooms, unit="room")):
         composer.rooms, rng = [room], np.random.default_rng((SEED, number))
         taken = 0.0
@@ -77,7 +78,7 @@ def hard_rooms(people: list[Sample], rooms: list[Sample], config: Config, run: M
 
 
 def copies(people: list[str], rooms: dict[str, float]) -> dict[str, int]:
-    """How often to see each picture for once before; what is not named, once."""
+    """How many times each picture stands in the next run's list; what is not named, once."""
     usual = float(np.mean(list(rooms.values()))) or 1.0
     often = {name: 1 + min(ROOM_COPIES - 1, int(share / usual)) for name, share in rooms.items()}
     return {name: times for name, times in often.items() if times > 1} | dict.fromkeys(people, PEOPLE_COPIES)
@@ -87,7 +88,7 @@ def main() -> None:
     """Write what is hard beside the run's checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m models.training.mine", description=__doc__)
     parser.add_argument("--config", required=True, help="the run's name")
-    parser.add_argument("--pool", type=Path, nargs="+", required=True, help="where to look")
+    parser.add_argument("--pool", type=Path, nargs="+", required=True, help="what it was trained on, in that order")
     parser.add_argument("--peers", type=Path, default=Path("../shared/weights"), help="the folder of the peer's file")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where its checkpoint is")
     args = parser.parse_args()

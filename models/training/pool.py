@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+DROPPED = Path(__file__).parent / "dropped.txt"
 SHARD = 400
 """Samples in a shard: 40 KB each at 384 pixels, so a shard stays well below 60 MB."""
 JPEG_QUALITY = 93
@@ -66,8 +67,16 @@ def read_shard(path: Path) -> list[Sample]:
     ]
 
 
+def dropped(path: Path = DROPPED) -> frozenset[str]:
+    """The names of samples that were looked at and are wrong: people's labels, and rooms with somebody in them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
 def read_pool(*folders: Path) -> tuple[list[Sample], list[Sample]]:
     """Read all of one or more pools: people, rooms.
+
+    Rooms that are wrong are left out here, wrong people by `data.split`, which counts them all first.
 
     Raises:
         FileNotFoundError: a folder holds no shards; the message names the command that makes them.
@@ -80,4 +89,5 @@ def read_pool(*folders: Path) -> tuple[list[Sample], list[Sample]]:
             raise FileNotFoundError(f"no labelled pool in {folder}: run `python -m models.training.prepare` first")
         for shard in shards:
             (people if shard.name.startswith("people_") else rooms).extend(read_shard(shard))
-    return people, rooms
+    wrong = dropped()
+    return people, [room for room in rooms if room.name not in wrong]

@@ -118,6 +118,8 @@ class Trainer:
         self.config, self.folder, self.device = config, folder, device
         self.network = Segmenter(config.shape)
         self.frozen: set[str] = set()
+        if config.start_share and not config.start:
+            raise ValueError(f"{config.name} is to be drawn back to its start, and names none")
         if config.start:
             taken = load_start(self.network, config.start, folder.parent)
             self.frozen = {name for name in taken if name.startswith(config.frozen)}

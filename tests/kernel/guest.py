@@ -29,7 +29,7 @@ CAMERA, LOOPBACK = "/dev/video0", "/dev/video10"
 QUERYCAP = 0x80685600
 CAPTURE, OUTPUT = 1, 2
 PATIENCE = 400.0
-"""Seconds for anything that takes 5 to 15 in the guest of an idle host: two of 180 were too few beside a training."""
+"""Seconds for anything that takes 5 to 15 in the guest of an idle host; beside a training the network took over 180."""
 
 RAW = ("--effect", "none", "--show-room")
 COVERED = ("--effect", "video", "--video", BACKGROUND)
