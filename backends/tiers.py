@@ -37,8 +37,8 @@ TIERS = (
     Tier("igpu", "lite", ("fp16", "fp32")),
     Tier("hetero", "hd", ("fp16", "fp32")),
     Tier("hetero", "lite", ("fp16", "fp32")),
-    # CPUs: int8 gains where the chip has VNNI or AMX. `hd` takes 0.7 to 0.8 of its time on two threads (`greenroom bench
-    # backends`). More than four would leave too few cores to the compositor and the call.
+    # CPUs: int8 gains where the chip has VNNI or AMX. `hd` takes 0.7 to 0.8 of its time on two threads (`greenroom
+    # bench backends`). More than four would leave too few cores to the compositor and the call.
     Tier("cpu", "hd", ("int8", "fp32"), (1, 2, 4)),
     Tier("cpu", "lite", ("int8", "fp32"), (1, 2)),
     # "auto" has no row: it would measure what is measured already. It can be pinned.
