@@ -41,8 +41,10 @@ DRAWS = 4
 NEAR = 9 / 256
 """Share of the frame's width around the person that do not count against the room: there the edge is what is hard."""
 SEED = 98
+"""Of the pictures drawn; no training's."""
 
 PLAINLY = Chances(nobody=0.0, cloth=0.0, chair=0.0, poster=0.0, shadow=0.0, headphones=0.0, before=0.0, dim=0.0)
+"""Nothing drawn that could be what the run erred on, instead of the picture."""
 
 
 def hard_people(people: list[Sample], rooms: list[Sample], config: Config, run: Matting, peer: Matting) -> list[str]:
