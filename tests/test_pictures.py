@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 from numpy.random import default_rng
@@ -12,7 +13,7 @@ from test_training import sample
 from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import props
-from models.training.augment import Chances, Composer, crop, padded, place
+from models.training.augment import Chances, Composer, crop, padded, place, warp
 from models.training.pool import Sample
 
 
@@ -195,3 +196,14 @@ def test_hands_are_cut_where_skin_does_not_touch_the_face() -> None:
     (hand,) = cut(person, lambda _: shares)
     assert hand.kind == "hand" and hand.alpha.max() == 255
     assert abs(hand.alpha.shape[0] - 20) < 16 and abs(hand.alpha.shape[1] - 15) < 16
+
+
+def test_somebody_standing_is_in_the_frame_from_head_to_feet() -> None:
+    alpha = np.zeros((400, 200), np.uint8)
+    alpha[30:390, 60:140] = 255
+    for seed in range(40):
+        matrix = place(np.random.default_rng(seed), alpha, (256, 144), standing=True)
+        mask = warp(alpha, matrix, (256, 144), cv2.BORDER_CONSTANT) > 127
+        rows = np.flatnonzero(mask.any(1))
+        assert len(rows) > 0.38 * 144, "not smaller than the room's depth makes them"
+        assert rows[0] > 0 and rows[-1] >= 0.85 * 144

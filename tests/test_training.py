@@ -94,6 +94,14 @@ def test_the_loss_falls_towards_the_truth() -> None:
     assert right < shifted < float(total(-logits, coarse, truth, Loss()))
 
 
+def test_the_rim_s_maximum_is_pooling_s() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.losses import RIM, highest
+
+    truth = torch.rand(2, 1, 18, 32, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(highest(truth), torch.nn.functional.max_pool2d(truth, RIM, 1, RIM // 2))
+
+
 def test_the_hardest_pixels_weigh_most_where_an_area_is_wrong() -> None:
     torch = pytest.importorskip("torch")
     from models.training.losses import hardest

@@ -27,7 +27,9 @@ WIDE = 4 / 3
 """A 4:3 camera's picture is stretched so much across to a network's 16:9."""
 PADDED = 16 / 9 / MAX_STRETCH
 """The product pads what is less than so many times as wide as high, as an upright phone's picture."""
-STREET = ("ccp",)
+WHOLE = ("whole",)
+"""Kinds that show somebody from head to feet."""
+STREET = ("ccp", *WHOLE)
 """Kinds on the street, where the labels leave passers-by out, as nobody would on a webcam: mostly put on a room."""
 
 
@@ -46,6 +48,7 @@ class Chances:
         hand: a hand or an arm is held up somewhere, which is theirs, or somebody's where nobody else is; only where the
             pool has cut-outs of them (`models.training.hands`).
         narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
+        standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
@@ -65,6 +68,7 @@ class Chances:
     before: float = 0.1
     hand: float = 0.0
     narrow: float = 0.0
+    standing: float = 0.0
     matched: float = 0.4
     dim: float = 0.08
     least_shown: float = 0.0
@@ -95,13 +99,18 @@ def warp(picture: Picture, matrix: NDArray[np.float64], size: tuple[int, int], b
 
 
 def place(
-    rng: Generator, alpha: Picture, size: tuple[int, int], least_shown: float = 0.0, wide: float = 1.0
+    rng: Generator,
+    alpha: Picture,
+    size: tuple[int, int],
+    least_shown: float = 0.0,
+    wide: float = 1.0,
+    standing: bool = False,
 ) -> NDArray[np.float64]:
     """A matrix that puts a cut-out person into a frame of `size` as a webcam would see them.
 
     The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
     end never floats above the frame's. What is shown of them is at least `least_shown` times as high as wide. `wide`
-    stretches them across.
+    stretches them across. `standing`, they are farther away, with all of them in the frame.
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
@@ -114,7 +123,10 @@ def place(
     flip = -1.0 if rng.random() < 0.5 else 1.0
     stretch = rng.uniform(0.9, 1.12)
     cos, sin = np.cos(angle), np.sin(angle)
-    if least_shown:  # of somebody wide nearly all is shown, and a turn would lift their lower corner into the frame
+    if standing:
+        scale = rng.uniform(0.45, 0.92) * height / (bottom - top)
+        head_room = rng.uniform(0.92, 1.0) * height - scale * (bottom - top)
+    elif least_shown:  # of somebody wide nearly all is shown, and a turn would lift their lower corner into the frame
         down = cos * (bottom - top) - abs(sin) * stretch * (right - left) / 2
         scale = max(scale, (height - head_room) / max(down, 0.5 * (bottom - top)))
     linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
@@ -253,7 +265,8 @@ class Composer:
         frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
-            matrix = place(rng, person.alpha, self.size, self.chances.least_shown, wide)
+            standing = person.kind in WHOLE and rng.random() < self.chances.standing
+            matrix = place(rng, person.alpha, self.size, self.chances.least_shown, wide, standing)
             over = warp(self._foreground(person), matrix, self.size, cv2.BORDER_REPLICATE)
             mask = warp(person.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
             if rng.random() < 0.5:

@@ -24,14 +24,27 @@ def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
     return (1 - (both + FEW_PIXELS) / (either + FEW_PIXELS)).mean()
 
 
-def _highest(x: Tensor) -> Tensor:
-    """The maximum over RIM × RIM pixels, by rows and then by columns: at once it took a seventh of a step's time."""
-    return F.max_pool2d(F.max_pool2d(x, (1, RIM), 1, (0, RIM // 2)), (RIM, 1), 1, (RIM // 2, 0))
+def highest(x: Tensor) -> Tensor:
+    """The maximum over RIM × RIM pixels of (N, 1, h, w), by rows and then by columns.
+
+    The maximum of two that overlap covers both, so three steps cover seven pixels. Torch's pooling notes where each
+    maximum lies, for a gradient that nobody asks for, and takes seventeen times as long on a CPU: a twelfth of a step.
+    """
+    for dimension in (3, 2):
+        edge = [0, 0, 0, 0]
+        edge[2 * (3 - dimension)] = edge[2 * (3 - dimension) + 1] = RIM // 2
+        x, covered = F.pad(x, edge, value=float("-inf")), 1
+        while covered < RIM:
+            step = min(covered, RIM - covered)
+            rest = x.shape[dimension] - step
+            x = torch.maximum(x.narrow(dimension, 0, rest), x.narrow(dimension, step, rest))
+            covered += step
+    return x
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, edge: float) -> Tensor:
     """Binary cross-entropy, weighing 1 + `edge` along the outline."""
-    weight = 1 + edge * (_highest(truth) + _highest(-truth))
+    weight = 1 + edge * (highest(truth) + highest(-truth))
     return (F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight).sum() / weight.sum()
 
 

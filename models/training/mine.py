@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.architectures.segmenter import Segmenter
 from models.evaluation.metrics import region
 from models.evaluation.ours import Matting
 from models.evaluation.peers import open_peer
@@ -27,9 +28,8 @@ from models.training.ablation import matting
 from models.training.augment import HAND, Chances, Composer
 from models.training.config import Config, read_config
 from models.training.data import MINED, split
-from models.training.export import trained
 from models.training.pool import Sample, read_pool
-from models.training.train import CHECKPOINT
+from models.training.train import load_start
 
 PEER = "selfie-landscape"
 SEEN, BETTER = 85.0, 4.0
@@ -90,6 +90,7 @@ def main() -> None:
     """Write what is hard beside the run's checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m models.training.mine", description=__doc__)
     parser.add_argument("--config", required=True, help="the run's name")
+    parser.add_argument("--weights", help="the network kept in git, or the run, to ask, unless it is this one")
     parser.add_argument("--pool", type=Path, nargs="+", required=True, help="what it was trained on, in that order")
     parser.add_argument("--peers", type=Path, default=Path("../shared/weights"), help="the folder of the peer's file")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where its checkpoint is")
@@ -98,7 +99,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     config = read_config(args.config)
     folder = args.runs / config.name
-    run = matting(trained(config, folder / CHECKPOINT), config)
+    network = Segmenter(config.shape)
+    if lacking := network.state_dict().keys() - load_start(network, args.weights or config.name, args.runs):
+        raise ValueError(f"{args.weights or config.name} is another network than {config.name}: no {min(lacking)}")
+    run = matting(network.eval(), config)
+    folder.mkdir(parents=True, exist_ok=True)
     people, rooms = read_pool(*args.pool)
     people, _ = split(people)
     hard = hard_people(people, rooms, config, run, open_peer(PEER, args.peers, 1))

@@ -161,7 +161,7 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.pool.mkdir(parents=True, exist_ok=True)
-    rooms = [] if args.beside else sorted((args.data / "rooms").iterdir())
+    rooms = sorted((args.data / "rooms").glob("*")) if not args.beside else []  # a list of people alone has none
     for shard, paths in _shards(rooms, args.pool, "rooms"):
         write_shard(shard, list(_rooms(paths, args.longest)))
     images = sorted((args.data / "images").iterdir())
