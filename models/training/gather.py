@@ -1,9 +1,9 @@
 """Gather the pictures of a list from clones of their repositories: `python -m models.training.gather --help`.
 
-The pictures are not ours to pass on, so only lists of them are kept (`models/cards/data-*.csv`, `unseen.csv`); whoever
-trains or measures again clones the repositories and lets this bring back the folder that `prepare` and `failures` read.
-A source reads `owner/name@commit path`, behind which may stand ` frame 12` or `#t=3.40`, of a video or GIF, or
-`#yaw=60`, of a panorama.
+The pictures are not ours to pass on, so only lists of them are kept (`models/cards/data-*.csv`, `unseen.csv`,
+`stated.csv`); whoever trains or measures again clones the repositories and lets this bring back the folders that
+`prepare`, `failures` and `fairness` read. A source reads `owner/name@commit path`, behind which may stand ` frame 12` or
+`#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def gather(listed: Path, clones: Path, out: Path) -> Iterator[tuple[str, str]]:
 def main() -> None:
     """Gather one list; print what is missing, by repository."""
     parser = argparse.ArgumentParser(prog="python -m models.training.gather", description=__doc__)
-    parser.add_argument("--list", type=Path, required=True, help="one of models/cards/data-*.csv, or unseen.csv")
+    parser.add_argument("--list", type=Path, required=True, help="data-….csv, unseen.csv or stated.csv of models/cards")
     parser.add_argument(
         "--clones", type=Path, required=True, help="the repositories' clones, as owner/name or owner+name"
     )

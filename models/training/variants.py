@@ -84,6 +84,7 @@ def write_int8_onnx(source: Path, path: Path, pictures: list[NDArray[np.uint8]])
         weight_type=QuantType.QInt8,
         activation_type=QuantType.QUInt8,
         calibrate_method=CalibrationMethod.MinMax,
+        extra_options={"CalibMovingAverage": True},  # of 128 pictures one's outlier would widen a range for all
         nodes_to_exclude=whole,
     )
     prepared.unlink()
