@@ -9,16 +9,6 @@ climbs back through the encoder's skip connections with the paper's MLP blocks: 
                            stage 2 1/8 ────────────────────── MLP 1/8
                                stages 3, 4 1/16 ──── MLP 1/16
                                        stage 5 1/32 → bottleneck → coarse mask
-
-With `Shape.detail` the picture has twice the size: all of the above sees it halved, where a person is told from a
-room, and a shallow branch of full resolution says where exactly the edge runs ("High-Definition Segmentation in Google
-Meet" spends its resolution likewise where the edge is), at half the time of doing all at full resolution (hd.md).
-
-    picture 1/1 ─ halved ─ all of the above ─ MLP 1/4 ─┬─ mask 1/2 ─ enlarged ─┐
-             └─── stem, filter 1/2 ─────────────────── MLP 1/2 → correction ─── + → mask 1/1
-
-The mask is the core's, enlarged, plus the branch's correction, which begins at nothing: so what the core knows of
-people is not learnt anew. (A head of its own on the branch lost 0.2 of J and 0.5 of F to the core alone.)
 """
 
 from __future__ import annotations
@@ -68,7 +58,6 @@ class Shape:
         variant: the decoder's blocks, one of `decoder.BLOCKS`.
         group: channels that the encoder's 3×3 and 5×5 convolutions filter together; 1 is depthwise. NPUs make better
             use of groups (the paper's Table 1).
-        detail: channels of the branch of full resolution, 0 for none.
         previous: whether the mask of the frame before is a fourth channel of the input.
     """
 
@@ -85,7 +74,6 @@ class Shape:
     decoder: tuple[int, int, int, int] = (64, 48, 32, 16)
     variant: str = "mlp"
     group: int = 1
-    detail: int = 0
     previous: bool = False
 
 
@@ -174,18 +162,6 @@ class Segmenter(nn.Module):
             BLOCKS[shape.variant](below, STAGES[skip].channels, outputs, last=skip == SKIPS[0])
             for below, skip, outputs in sizes
         )
-        self.detail: nn.Sequential | None = None
-        self.fuse: nn.Module | None = None
-        if channels := shape.detail:
-            self.detail = nn.Sequential(
-                Convolution(3, channels, 3, 2),
-                Convolution(channels, channels, 3, groups=channels),
-                Convolution(channels, channels, 1),
-            )
-            self.fuse = BLOCKS[shape.variant](shape.decoder[-1], channels, channels, last=True)
-            self.correct = nn.ConvTranspose2d(channels, 1, 2, 2)
-            nn.init.zeros_(self.correct.weight)
-            nn.init.zeros_(self.correct.bias)
         self.head = nn.ConvTranspose2d(shape.decoder[-1], 1, 2, 2)
 
     def forward(self, image: Tensor, previous: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -196,7 +172,7 @@ class Segmenter(nn.Module):
             previous: the alpha (N, 1, h, w) of the frame before, where the shape asks for it; nobody if None.
 
         Returns:
-            The mask's logits (N, 1, h, w), and the coarse mask's (N, 1, h / 32, w / 32); with `detail` half as large.
+            The mask's logits (N, 1, h, w), and the coarse mask's (N, 1, h / 32, w / 32).
         """
         return self.segment((image - MEAN) / SCALE, previous)
 
@@ -205,15 +181,11 @@ class Segmenter(nn.Module):
         x = picture
         if self.previous:
             x = torch.cat([x, torch.zeros_like(x[:, :1]) if previous is None else previous], 1)
-        x, skips = self.encoder(F.avg_pool2d(x, 2) if self.detail else x)
+        x, skips = self.encoder(x)
         x, coarse = self.bottleneck(x)
         for block, skip in zip(self.decoder, skips, strict=True):
             x = block(x, skip)
-        mask = self.head(x)
-        if self.detail and self.fuse:
-            enlarged = F.interpolate(mask, scale_factor=2, mode="bilinear")
-            mask = enlarged + self.correct(self.fuse(x, self.detail(picture)))
-        return mask, coarse
+        return self.head(x), coarse
 
 
 class Deployed(nn.Module):
@@ -231,8 +203,7 @@ class Deployed(nn.Module):
                 module[0] = fuse_conv_bn_eval(module[0], module[1])
                 module[1] = nn.Identity()
         with torch.no_grad():
-            for stem in (self.network.encoder.stem, *(self.network.detail or [])[:1]):
-                stem[0].weight[:, :3] /= SCALE
+            self.network.encoder.stem[0].weight[:, :3] /= SCALE
 
     def forward(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
         """The alpha of one picture; `previous`, if the network looks at it, is the alpha given for the last."""

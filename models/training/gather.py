@@ -2,8 +2,8 @@
 
 The pictures are not ours to pass on, so only lists of them are kept (`models/cards/data-*.csv`, `unseen.csv`,
 `stated.csv`); whoever trains or measures again clones the repositories and lets this bring back the folders that
-`prepare`, `failures` and `fairness` read. A source reads `owner/name@commit path`, behind which may stand ` frame 12` or
-`#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama.
+`prepare`, `failures` and `fairness` read. A source reads `owner/name@commit path`, behind which may stand ` frame 12`
+or `#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     """Take over the weights of a network kept in git or, where there is none, of a run's average.
 
     A thinner network's encoder is grown to this one's size and does the same at first. Other layers that it lacks or
-    has in another size begin anew: a core learns at half size before it gets its detail branch.
+    has in another size begin anew.
 
     Returns:
         The names of the tensors that were taken over as they are.
