@@ -75,3 +75,14 @@ def test_hard_pictures_are_drawn_more_often_and_wrong_rooms_never(tmp_path: Path
     with_somebody = painted(next(name for name in pool.dropped() if name.startswith("r_")), GREEN, None)
     pool.write_shard(tmp_path / "rooms_000.npz", [painted("h_grey", GREY, None), with_somebody])
     assert [room.name for room in pool.read_pool(tmp_path)[1]] == ["h_grey"]
+
+
+def test_nobody_is_trained_on_whole_whose_upper_body_is_held_out() -> None:
+    pytest.importorskip("torch")
+    from models.training.data import HELD_OUT, split
+
+    people = [sample(f"ccp_{number:04d}", True) for number in range(HELD_OUT + 1)]
+    people += [sample(f"whole_{number:04d}", True) for number in (0, 1, HELD_OUT)]
+    ours, others = split(people)
+    assert [s.name for s in others] == ["ccp_0000", f"ccp_{HELD_OUT:04d}"]
+    assert {s.name for s in ours if s.kind == "whole"} == {"whole_0001"}

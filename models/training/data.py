@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from models.training.augment import HAND, Composer
+from models.training.augment import HAND, WHOLE, Composer
 from models.training.config import Config
 from models.training.pool import Sample, dropped
 
@@ -52,11 +52,19 @@ class _From(Sampler[int]):
 
 
 def split(people: list[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """The pictures to train on and those held out; wrong ones in neither."""
+    """The pictures to train on and those held out; wrong ones in neither.
+
+    Nor is somebody trained on from head to feet whose upper body is held out, being of the same photograph, or held out
+    so whose upper body is trained on.
+    """
     wrong = dropped()
-    parts = [s for i, s in enumerate(people) if i % HELD_OUT], people[::HELD_OUT]
-    ours, others = ([s for s in part if s.name not in wrong] for part in parts)
-    return ours, others
+    ours, others = (
+        [sample for sample in part if sample.name not in wrong]
+        for part in ([s for i, s in enumerate(people) if i % HELD_OUT], people[::HELD_OUT])
+    )
+    halves = {sample.name.removeprefix("ccp_") for sample in others if sample.kind == "ccp"}
+    ours = [s for s in ours if s.kind not in WHOLE or s.name.split("_", 1)[1] not in halves]
+    return ours, [s for s in others if s.kind not in WHOLE]
 
 
 def read_mined(run: Path) -> dict[str, int]:
