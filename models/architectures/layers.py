@@ -21,7 +21,7 @@ class Convolution(nn.Sequential):
         """(N, inputs, h, w) → (N, outputs, h / stride, w / stride).
 
         A batch norm that no longer learns its statistics is folded into the filters on the way: they are small, and a
-        pass over a large tensor is saved. A training whose first stages are frozen takes a sixth less time.
+        pass over a large tensor is saved. A training whose first stages are frozen takes a seventh less time.
         """
         convolution, norm, *activation = self
         if norm.training or not isinstance(norm, nn.BatchNorm2d):
