@@ -14,6 +14,7 @@ from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import props
 from models.training.augment import Chances, Composer, crop, padded, place, warp
+from models.training.camera import flatten
 from models.training.pool import Sample
 
 
@@ -24,6 +25,17 @@ def test_a_drawn_frame_follows_from_the_seed() -> None:
     assert draws[0][1].max() == 255
     assert np.array_equal(draws[0][0], draws[1][0])
     assert not np.array_equal(draws[0][0], draws[2][0])
+
+
+def test_noise_reduction_takes_texture_and_deep_shadows_away_and_leaves_edges() -> None:
+    rng = default_rng(1)
+    picture = np.full((60, 80, 3), 20, np.uint8)
+    picture[:, 40:] = 200
+    rough = np.clip(picture + rng.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+    flat = [flatten(default_rng(seed), rough) for seed in range(10)]
+    assert all(f[:, :36].std() < rough[:, :36].std() and f[:, 44:].std() < rough[:, 44:].std() for f in flat)
+    assert all(int(f[:, 44:].mean()) - int(f[:, :36].mean()) >= 175 for f in flat)
+    assert sum(f[:, :36].max() == 0 for f in flat) >= 2
 
 
 CERTAIN = dict.fromkeys(("cloth", "chair", "poster", "shadow", "matched", "dim", "second_person"), 1.0)

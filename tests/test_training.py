@@ -247,6 +247,22 @@ def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None
         Trainer(dataclasses.replace(config, start=""), tmp_path, torch.device("cpu"))
 
 
+def test_batches_come_in_the_sizes_asked_for_and_none_is_mixed() -> None:
+    pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.data import Composites
+
+    config = dataclasses.replace(read_config("hd"), batch=4, other_sizes=((128, 72, 0.5), (64, 36, 0.25)))
+    people, rooms = [sample("vt_1", True)], [sample("h_2", False)]
+    drawn = Composites(people, rooms, config, other_sizes=True)
+    sizes = [tuple(drawn[number][0].shape[:2]) for number in range(160)]
+    batches = [set(sizes[first : first + 4]) for first in range(0, 160, 4)]
+    assert all(len(batch) == 1 for batch in batches)
+    counts = [sum({size} == batch for batch in batches) for size in ((72, 128), (36, 64), (216, 384))]
+    assert sum(counts) == 40 and 12 <= counts[0] <= 28 and 3 <= counts[1] <= 17 and 3 <= counts[2] <= 17
+    assert {tuple(Composites(people, rooms, config)[number][0].shape[:2]) for number in range(40)} == {(216, 384)}
+
+
 def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,9 +279,9 @@ def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
     seen: list[list[str]] = []
     composites = train.Composites
 
-    def noted(people: list[Sample], rooms: list[Sample], config: object) -> object:
+    def noted(people: list[Sample], rooms: list[Sample], *rest: object, **named: object) -> object:
         seen.append([s.name for s in (*people, *rooms)])
-        return composites(people, rooms, config)
+        return composites(people, rooms, *rest, **named)
 
     monkeypatch.setattr(train, "Composites", noted)
     config = dataclasses.replace(

@@ -40,7 +40,7 @@ def _resized(matte: NDArray[np.float32]) -> Matte:
     return np.asarray(cv2.resize(matte, SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
+def frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
     """The clip's frames, uint8 BGR, and their true mattes."""
     pictures, alphas = sorted((clip / "rgb").iterdir()), sorted((clip / "alpha").iterdir())
     if not pictures or len(pictures) != len(alphas):
@@ -63,17 +63,23 @@ def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
     return np.where(cv2.dilate(mask, disc) != cv2.erode(mask, disc), truth, found)
 
 
+def score_matte(found: NDArray[np.float32], truth: Matte) -> tuple[float, float, float]:
+    """J, F and MAD, not yet multiplied, of one frame's matte of any size."""
+    found = _resized(found)
+    masks = found > 0.5, truth > 0.5
+    return region(*masks), contour(*masks), mean_difference(found, truth)
+
+
 def score_clip(matting: Matting, clip: Path, true_edge: int = 0) -> Score:
     """Run a network over a clip, in order, and score it; `true_edge` pixels along its masks' edges are given to it."""
     still: list[tuple[float, float, float]] = []
     moving: list[tuple[float, float]] = []
     last: tuple[Matte, Matte, NDArray[np.uint8]] | None = None
-    for frame, truth in _frames(clip):
+    for frame, truth in frames(clip):
         found = _resized(matting(frame))
         if true_edge:
             found = with_true_edge(found, truth, true_edge)
-        masks = found > 0.5, truth > 0.5
-        still.append((region(*masks), contour(*masks), mean_difference(found, truth)))
+        still.append(score_matte(found, truth))
         if last:
             moving.append((unsteadiness(found, last[0], truth, last[1]), flicker(found, last[0], frame, last[2])))
         last = found, truth, frame

@@ -5,6 +5,7 @@ Everything works on uint8 BGR pictures and uint8 alphas, with OpenCV, in one thr
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.segmenter import MAX_STRETCH
 from models.training import props
-from models.training.camera import dim, falloff, light, spoil
+from models.training.camera import dim, falloff, flatten, light, spoil
 from models.training.pool import Sample
 from models.training.props import extent
 
@@ -51,6 +52,7 @@ class Chances:
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
+        flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
             is, if there is as much of them: else of a portrait no more than the eyes and the hair may be seen.
     """
@@ -71,6 +73,7 @@ class Chances:
     standing: float = 0.0
     matched: float = 0.4
     dim: float = 0.08
+    flat: float = 0.0
     least_shown: float = 0.0
 
 
@@ -220,6 +223,12 @@ class Composer:
         self._whole = [sample for sample in people if sample.kind != HAND]
         self._foregrounds: dict[str, Picture] = {}
 
+    def resized(self, size: tuple[int, int]) -> Composer:
+        """The same for frames of another size; estimated foregrounds are shared."""
+        other = copy.copy(self)
+        other.size = size
+        return other
+
     def draw(self, rng: Generator, index: int) -> tuple[Picture, Picture]:
         """One frame, uint8 BGR (h, w, 3), with its alpha, uint8 (h, w), of the person at `index`."""
         sample = self.people[index]
@@ -242,6 +251,8 @@ class Composer:
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
         frame = light(rng, frame, 0.7)
+        if self.chances.flat and rng.random() < self.chances.flat:
+            frame = flatten(rng, frame)
         frame = spoil(rng, dim(rng, frame) if rng.random() < self.chances.dim else frame)
         blacken(frame, inside)
         blacken(alpha, inside)

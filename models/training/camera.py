@@ -45,6 +45,14 @@ def dim(rng: Generator, picture: Picture) -> Picture:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
+def flatten(rng: Generator, picture: Picture) -> Picture:
+    """What strong noise reduction and crushed blacks leave: no texture, dark hair and clothes of one colour."""
+    smooth = np.asarray(cv2.bilateralFilter(picture, 7, rng.uniform(20, 70), rng.uniform(2, 5)), np.uint8)
+    black = rng.uniform(0, 45)
+    table = np.clip((np.arange(256, dtype=np.float32) - black) * (255 / (255 - black)), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(smooth, table), np.uint8)
+
+
 def spoil(rng: Generator, picture: Picture) -> Picture:
     """What a webcam does to a picture: defocus or motion blur, noise, compression."""
     draw = rng.random()

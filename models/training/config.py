@@ -35,6 +35,7 @@ class Config:
     Attributes:
         name: the run's, and its folder's.
         width, height: of the pictures.
+        other_sizes: (width, height, share) of batches that are larger or smaller, so that nothing hangs on one scale.
         minutes: how long it trains; the learning rate follows the clock, since that is what the machine limits.
         batch: pictures in a step.
         rate: the learning rate at its highest; it rises for the first `warm_up` of the time, then falls as a cosine.
@@ -63,6 +64,7 @@ class Config:
     average: float
     seed: int
     shape: Shape
+    other_sizes: tuple[tuple[int, int, float], ...] = ()
     start: str = ""
     start_share: float = 0.0
     frozen: tuple[str, ...] = ()
@@ -105,5 +107,6 @@ def read_config(name: str, folder: Path = FOLDER) -> Config:
         loss=Loss(**entry.pop("loss", {})),
         chances=Chances(**entry.pop("chances", {})),
         frozen=tuple(entry.pop("frozen", ())),
+        other_sizes=tuple((width, height, share) for width, height, share in entry.pop("other_sizes", ())),
         **entry,
     )

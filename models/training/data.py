@@ -22,19 +22,28 @@ HELD_OUT = 25
 
 
 class Composites(Dataset[tuple[Tensor, Tensor]]):
-    """Picture number n of an endless training: which person, and everything drawn, follow from the seed and n."""
+    """Picture number n of an endless training: which person, and everything drawn, follow from the seed and n.
 
-    def __init__(self, people: list[Sample], rooms: list[Sample], config: Config) -> None:
-        self._composer = Composer(people, rooms, (config.width, config.height), config.chances)
+    All have the configuration's size or, where `other_sizes` is set, all of a batch have one of its sizes.
+    """
+
+    def __init__(self, people: list[Sample], rooms: list[Sample], config: Config, other_sizes: bool = False) -> None:
+        composer = Composer(people, rooms, (config.width, config.height), config.chances)
+        others = config.other_sizes if other_sizes else ()
+        self._composers = [*(composer.resized((w, h)) for w, h, _ in others), composer]
+        self._shares = np.cumsum([share for *_, share in others])
+        self._batch = config.batch
         weights = np.array([0.0 if s.kind == HAND else config.kinds.get(s.kind, 1.0) for s in people])
         self._cumulative = np.cumsum(weights) / weights.sum()
         self._seed = config.seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         """The uint8 BGR picture (h, w, 3) and its uint8 alpha (h, w)."""
+        drawn = np.random.default_rng((self._seed, number // self._batch, 1)).random()
         rng = np.random.default_rng((self._seed, number))
         person = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
-        picture, alpha = self._composer.draw(rng, min(person, len(self._cumulative) - 1))
+        composer = self._composers[int(np.searchsorted(self._shares, drawn, side="right"))]
+        picture, alpha = composer.draw(rng, min(person, len(self._cumulative) - 1))
         return torch.from_numpy(picture), torch.from_numpy(alpha)
 
 

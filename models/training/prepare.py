@@ -65,14 +65,19 @@ def label(
     return (rvm, "rvm = multiclass") if other is not None and iou(rvm, other) >= AGREE else (None, "dropped: rvm alone")
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """The uint8 BGR (h, w, 3) picture in a file.
+
+    Raises:
+        OSError: there is none in it.
+    """
     picture = cv2.imread(str(path))
     if picture is None:
         raise OSError(f"{path} cannot be read as a picture: take it out of the folder")
     return np.asarray(picture, np.uint8)
 
 
-def _size(picture: NDArray[np.uint8], longest: int) -> tuple[int, int]:
+def size_at(picture: NDArray[np.uint8], longest: int) -> tuple[int, int]:
     """The size (width, height) to label and keep a picture at."""
     scale = min(1.0, longest / max(picture.shape[:2]))
     height, width = (max(RVM_MULTIPLE, round(x * scale / RVM_MULTIPLE) * RVM_MULTIPLE) for x in picture.shape[:2])
@@ -98,8 +103,8 @@ class Labeller:
 
     def __call__(self, path: Path) -> Sample | None:
         """The labelled picture, or None if no label could be trusted."""
-        picture = _read(path)
-        size = _size(picture, self._longest)
+        picture = read_picture(path)
+        size = size_at(picture, self._longest)
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         mask = self._masks / f"{path.stem}.png"
         hand = None
@@ -124,8 +129,8 @@ def enlarged(sample: Sample, path: Path, longest: int) -> Sample:
 
     A stretched label's edge is a little softer than one made at that size.
     """
-    picture = _read(path)
-    size = _size(picture, longest)
+    picture = read_picture(path)
+    size = size_at(picture, longest)
     picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     alpha = np.asarray(cv2.resize(sample.alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     return Sample(sample.name, sample.kind, picture, alpha)
@@ -133,8 +138,8 @@ def enlarged(sample: Sample, path: Path, longest: int) -> Sample:
 
 def _rooms(paths: list[Path], longest: int) -> Iterator[Sample]:
     for path in paths:
-        picture = _read(path)
-        picture = np.asarray(cv2.resize(picture, _size(picture, longest), interpolation=cv2.INTER_AREA), np.uint8)
+        picture = read_picture(path)
+        picture = np.asarray(cv2.resize(picture, size_at(picture, longest), interpolation=cv2.INTER_AREA), np.uint8)
         yield Sample(path.stem, path.stem.split("_")[0], picture, np.zeros(picture.shape[:2], np.uint8))
 
 

@@ -233,7 +233,7 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     if config.mined:
         often = read_mined(trainer.folder.parent / config.mined)
         ours, rooms = repeated(ours, often), repeated(rooms, often)
-    batches = iter(loader(Composites(ours, rooms, config), config, trainer.pictures, workers))
+    batches = iter(loader(Composites(ours, rooms, config, other_sizes=True), config, trainer.pictures, workers))
     forward = torch.compile(trainer.network) if trainer.device.type == "cuda" else trainer.network
     log = RunLog(trainer.folder, trainer.step)
     since_save, losses = 0.0, []
