@@ -31,6 +31,8 @@ def test_a_source_may_name_a_moment_or_a_direction() -> None:
     assert parse_source("a/b@1f x.gif frame 12") == Source("a/b", "1f", "x.gif", frame=12)
     assert parse_source("a/b@1f x.mp4#t=3.40") == Source("a/b", "1f", "x.mp4", second=3.4)
     assert parse_source("a/b@1f x.hdr#yaw=60") == Source("a/b", "1f", "x.hdr", yaw=60)
+    halved = Source("a/b", "1f", "x.mp4", second=3.4, left_half=True)
+    assert parse_source("a/b@1f x.mp4#t=3.40 left half") == halved
     with pytest.raises(ValueError, match="owner/name@commit path"):
         parse_source("x.png")
 
@@ -46,13 +48,16 @@ def test_a_list_is_gathered_from_clones(tmp_path: Path) -> None:
     listed = tmp_path / "list.csv"
     rows = ["p_1.jpg,some/people@00000000 one.png,MIT,rooms", "p_2.jpg,some/people@00000000 two.png,MIT,images"]
     rows += ["p_3.jpg,other/people@00000000 one.png,MIT,images", "p_4.jpg,some/people@00000000 bad.png,MIT,images"]
+    rows += ["p_5.jpg,some/people@00000000 one.png left half,MIT,images"]
     listed.write_text("\n".join(["file,source,licence,part", *rows]))
     out = tmp_path / "out"
     first = list(gather(listed, tmp_path / "clones", out))
-    assert [what for _, what in first] == ["written", "no such file", "not cloned", "unreadable"]
+    assert [what for _, what in first] == ["written", "no such file", "not cloned", "unreadable", "written"]
     kept = cv2.imread(str(out / "rooms" / "p_1.jpg"))
     assert kept is not None and kept.shape == (45, 640, 3), "shrunk to what is measured at"
     assert np.abs(kept.astype(int) - (40, 80, 120)).max() <= 3
+    halved = cv2.imread(str(out / "images" / "p_5.jpg"))
+    assert halved is not None and halved.shape == (90, 640, 3), "and not shrunk where half is small enough"
     assert next(what for _, what in gather(listed, tmp_path / "clones", out)) == "there", "a stopped run goes on"
 
 

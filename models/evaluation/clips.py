@@ -63,9 +63,8 @@ def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
     return np.where(cv2.dilate(mask, disc) != cv2.erode(mask, disc), truth, found)
 
 
-def score_matte(found: NDArray[np.float32], truth: Matte) -> tuple[float, float, float]:
-    """J, F and MAD, not yet multiplied, of one frame's matte of any size."""
-    found = _resized(found)
+def score_matte(found: Matte, truth: Matte) -> tuple[float, float, float]:
+    """J, F and MAD, not yet multiplied, of one frame's matte."""
     masks = found > 0.5, truth > 0.5
     return region(*masks), contour(*masks), mean_difference(found, truth)
 

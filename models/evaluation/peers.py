@@ -92,9 +92,6 @@ def open_multiclass(path: Path, threads: int) -> Matting:
     return lambda frame: 1 - parts(frame)[..., 0]
 
 
-ISNET_SIDE = 1024
-
-
 def open_isnet(path: Path, threads: int) -> Matting:
     """ISNet as @imgly/background-removal-data 1.4.5 on npm has it (AGPL-3.0): `models/medium`, its chunks joined.
 
@@ -102,12 +99,13 @@ def open_isnet(path: Path, threads: int) -> Matting:
         ModelError: the file is not there.
     """
     session = open_session(path, threads)
-    name, mask = session.get_inputs()[0].name, session.get_outputs()[0].name
+    image, mask = session.get_inputs()[0], session.get_outputs()[0].name
+    _, _, height, width = image.shape
 
     def run(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        square = cv2.resize(frame, (ISNET_SIDE, ISNET_SIDE), interpolation=cv2.INTER_LINEAR)
+        square = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
         rgb = square[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
-        alpha: NDArray[np.float32] = session.run([mask], {name: np.ascontiguousarray((rgb - 128) / 256)})[0][0, 0]
+        alpha: NDArray[np.float32] = session.run([mask], {image.name: np.ascontiguousarray((rgb - 128) / 256)})[0][0, 0]
         return alpha
 
     return run

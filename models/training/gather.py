@@ -3,7 +3,7 @@
 The pictures are not ours to pass on, so only lists of them are kept (`models/cards/data-*.csv`, `unseen.csv`,
 `stated.csv`); whoever trains or measures again clones the repositories and lets this bring back the folders that
 `prepare`, `failures` and `fairness` read. A source reads `owner/name@commit path`, behind which may stand ` frame 12`
-or `#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama.
+or `#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama; and then ` left half`, where the right is something else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ JPEG_QUALITY = 95
 FIELD_OF_VIEW = 75.0
 """Degrees that a view into a panorama spans across, about a webcam's."""
 MOMENT = r" frame (?P<frame>\d+)|#t=(?P<second>[\d.]+)|#yaw=(?P<yaw>\d+)"
-SOURCE = re.compile(rf"(?P<repository>[^@]+)@(?P<commit>\w+) (?P<path>.+?)(?:{MOMENT})?")
+SOURCE = re.compile(rf"(?P<repository>[^@]+)@(?P<commit>\w+) (?P<path>.+?)(?:{MOMENT})?(?P<half> left half)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Source:
     frame: int | None = None
     second: float | None = None
     yaw: int | None = None
+    left_half: bool = False
 
 
 def parse_source(text: str) -> Source:
@@ -63,6 +64,7 @@ def parse_source(text: str) -> Source:
         int(frame) if frame else None,
         float(second) if second else None,
         int(yaw) if yaw else None,
+        found["half"] is not None,
     )
 
 
@@ -128,6 +130,8 @@ def read_picture(file: bytes, source: Source) -> Picture | None:
         picture = read if read is None or source.yaw is None else view(np.asarray(read, np.float32), source.yaw)
     if picture is None:
         return None
+    if source.left_half:
+        picture = picture[:, : picture.shape[1] // 2]
     scale = min(1.0, LONGEST_SIDE / max(picture.shape[:2]))
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
