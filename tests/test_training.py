@@ -247,6 +247,29 @@ def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None
         Trainer(dataclasses.replace(config, start=""), tmp_path, torch.device("cpu"))
 
 
+def test_a_soup_is_the_mean_of_networks_and_can_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from models.architectures.segmenter import Segmenter
+    from models.training import soup
+    from models.training.config import read_config
+    from models.training.train import CHECKPOINT
+
+    networks = [Segmenter(read_config("lite").shape) for _ in range(2)]
+    for number, network in enumerate(networks):
+        network.encoder.stem[1].running_mean.fill_(number)
+        (tmp_path / f"part-{number}").mkdir()
+        torch.save({"average": network.state_dict()}, tmp_path / f"part-{number}" / CHECKPOINT)
+    monkeypatch.setattr("sys.argv", ["soup", "part-0", "part-1", "--config", "lite", "--runs", str(tmp_path)])
+    soup.main()
+    mean = torch.load(tmp_path / "lite" / CHECKPOINT, weights_only=True)["average"]
+    one, other = (network.state_dict() for network in networks)
+    torch.testing.assert_close(mean["head.weight"], (one["head.weight"] + other["head.weight"]) / 2)
+    assert float(mean["encoder.stem.1.running_mean"].mean()) == 0.5
+    monkeypatch.setattr("sys.argv", ["soup", "part-0", "hd", "--config", "lite", "--runs", str(tmp_path)])
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        soup.main()
+
+
 def test_batches_come_in_the_sizes_asked_for_and_none_is_mixed() -> None:
     pytest.importorskip("torch")
     from models.training.config import read_config

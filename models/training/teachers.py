@@ -22,8 +22,8 @@ from models.evaluation.ours import open_session
 from models.evaluation.peers import RVM_FILE, open_isnet, start_rvm
 from models.training.prepare import read_picture, size_at
 
-LONGEST = 576
-"""Pixels of the longest side that hand-made masks are compared at: the finest that pictures are labelled at."""
+LONGEST = 384
+"""Pixels of the longest side at which RVM looks and masks are compared: what most pictures are labelled at."""
 EDGE = 8
 """Pixels along RVM's edge in which the second way of joining listens to ISNet; so far out its errors are edges."""
 

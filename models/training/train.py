@@ -55,6 +55,19 @@ def parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     ]
 
 
+def read_weights(name: str, runs: Path) -> dict[str, Tensor]:
+    """The weights of a network kept in git or, where there is none, of a run's average.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    kept, run = KEPT / f"{name}.pt", runs / name / CHECKPOINT
+    if not kept.is_file() and not run.is_file():
+        raise FileNotFoundError(f"neither {kept} nor {run} is there: train {name} first")
+    saved: dict[str, Any] = torch.load(kept if kept.is_file() else run, map_location="cpu", weights_only=True)
+    return saved if kept.is_file() else saved["average"]
+
+
 def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     """Take over the weights of a network kept in git or, where there is none, of a run's average.
 
@@ -67,11 +80,7 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     Raises:
         FileNotFoundError: there is neither.
     """
-    kept, run = KEPT / f"{name}.pt", runs / name / CHECKPOINT
-    if not kept.is_file() and not run.is_file():
-        raise FileNotFoundError(f"neither {kept} nor {run} is there: train {name} first")
-    theirs = torch.load(kept if kept.is_file() else run, map_location="cpu", weights_only=True)
-    theirs = theirs if kept.is_file() else theirs["average"]
+    theirs = read_weights(name, runs)
     # Filters for the last mask, which a network that looks at it has and its start has not, begin at zero.
     stem, inputs = theirs["encoder.stem.0.weight"], network.encoder.stem[0].in_channels
     theirs["encoder.stem.0.weight"] = functional.pad(stem, (0, 0, 0, 0, 0, inputs - stem.shape[1]))
