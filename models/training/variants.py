@@ -97,8 +97,9 @@ def write_int8_tflite(source: Path, path: Path, pictures: list[NDArray[np.uint8]
     names = qtyping.TFLOperationName
     for operation in (names.LOGISTIC, names.SUB, names.INPUT, names.OUTPUT):
         quantiser.update_quantization_recipe(".*", operation, algorithm_key="no_quantize")
-    first = ".*Sequential_0/[^/]*InvertedResidual_0/[^/]*Convolution_depthwise.*"
-    quantiser.update_quantization_recipe(first, names.DEPTHWISE_CONV_2D, algorithm_key="no_quantize")
+    first = ".*(Convolution_stem|Sequential_0/[^/]*InvertedResidual_0).*"
+    for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.PAD, names.ADD):
+        quantiser.update_quantization_recipe(first, operation, algorithm_key="no_quantize")
     [(signature, tensors)] = Interpreter(str(source)).get_signature_list().items()
     ranges = quantiser.calibrate({signature: [{tensors["inputs"][0]: picture} for picture in pictures]})
     quantiser.quantize(ranges).export_model(str(path), overwrite=True)
