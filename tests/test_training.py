@@ -320,3 +320,35 @@ def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
     for name in ("head.weight", "encoder.stem.1.running_mean"):
         torch.testing.assert_close(saved["average"][name], start[name])
         assert not torch.equal(saved["network"][name], start[name])
+
+
+def test_a_second_teacher_is_heard_along_the_edge_alone() -> None:
+    from models.training.teachers import EDGE, joined
+
+    first, second = np.zeros((60, 120), np.float32), np.zeros((60, 120), np.float32)
+    first[:, :40] = 1
+    second[:, :44] = 1
+    second[:, 100:] = 1
+    ways = joined(first, second)
+    along = ways["rvm, their mean along its edge"]
+    np.testing.assert_array_equal(ways["their mean"], (first + second) / 2)
+    np.testing.assert_array_equal(along[:, 40:44], 0.5)
+    np.testing.assert_array_equal(along[:, 40 + EDGE + 1 :], 0)
+    np.testing.assert_array_equal(along[:, : 40 - EDGE - 1], 1)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_mask_read_off_a_lower_block_is_so_many_times_smaller(factor: int) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("litert_torch")
+    pytest.importorskip("ai_edge_quantizer")
+    from models.architectures.segmenter import Segmenter
+    from models.training.config import read_config
+    from models.training.output import BLOCKS, Cut
+
+    config = read_config("lite")
+    cut = Cut(Segmenter(config.shape).eval(), config, BLOCKS[factor]).eval()
+    with torch.no_grad():
+        alpha = cut(torch.zeros(1, 96, 128, 3, dtype=torch.uint8))
+    assert tuple(alpha.shape) == (1, 96 // factor, 128 // factor, 1)
+    assert float(alpha.min()) >= 0 and float(alpha.max()) <= 1
