@@ -36,7 +36,8 @@ def mean(scores: list[Score]) -> Score:
     return Score(*(float(np.mean(values)) for values in zip(*map(astuple, scores), strict=True)))
 
 
-def _resized(matte: NDArray[np.float32]) -> Matte:
+def resized(matte: NDArray[np.float32]) -> Matte:
+    """A matte of any size at `SIZE`, where it is scored."""
     return np.asarray(cv2.resize(matte, SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -50,7 +51,7 @@ def frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
         if frame is None or truth is None:
             raise OSError(f"{picture} or {alpha} cannot be read as a picture")
         frame = cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA)
-        yield np.asarray(frame, np.uint8), _resized(truth.astype(np.float32) / 255)
+        yield np.asarray(frame, np.uint8), resized(truth.astype(np.float32) / 255)
 
 
 def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
@@ -64,9 +65,9 @@ def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
 
 
 def score_matte(found: Matte, truth: Matte) -> tuple[float, float, float]:
-    """J, F and MAD, not yet multiplied, of one frame's matte."""
+    """J and F in percent and MAD ×10³ of one frame's matte."""
     masks = found > 0.5, truth > 0.5
-    return region(*masks), contour(*masks), mean_difference(found, truth)
+    return 100 * region(*masks), 100 * contour(*masks), 1e3 * mean_difference(found, truth)
 
 
 def score_clip(matting: Matting, clip: Path, true_edge: int = 0) -> Score:
@@ -75,7 +76,7 @@ def score_clip(matting: Matting, clip: Path, true_edge: int = 0) -> Score:
     moving: list[tuple[float, float]] = []
     last: tuple[Matte, Matte, NDArray[np.uint8]] | None = None
     for frame, truth in frames(clip):
-        found = _resized(matting(frame))
+        found = resized(matting(frame))
         if true_edge:
             found = with_true_edge(found, truth, true_edge)
         still.append(score_matte(found, truth))
@@ -84,7 +85,7 @@ def score_clip(matting: Matting, clip: Path, true_edge: int = 0) -> Score:
         last = found, truth, frame
     j, f, mad = np.mean(still, 0)
     dtssd, flickering = np.mean(moving, 0) if moving else (0.0, 0.0)
-    return Score(100 * j, 100 * f, 1e3 * mad, 1e2 * dtssd, 1e3 * flickering)
+    return Score(j, f, mad, 1e2 * dtssd, 1e3 * flickering)
 
 
 def find_clips(folder: Path) -> list[Path]:

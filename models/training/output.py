@@ -16,12 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.architectures.segmenter import MEAN, Segmenter
-from models.evaluation.clips import SIZE, find_clips, frames, score_matte
-from models.evaluation.metrics import Matte
+from models.evaluation.clips import find_clips, frames, resized, score_matte
 from models.evaluation.ours import open_file
 from models.training.config import Config, read_config
 from models.training.export import deployed, write_onnx
@@ -48,11 +46,6 @@ class Cut(nn.Module):
         for block, skip in zip(self.network.decoder[: self.blocks], skips, strict=False):
             x = block(x, skip)
         return torch.sigmoid(self.head(x)).permute(0, 2, 3, 1)
-
-
-def enlarged(matte: NDArray[np.float32]) -> Matte:
-    """A mask at the size that clips are scored at."""
-    return np.asarray(cv2.resize(matte, SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def milliseconds(config: Config, runs: Path) -> dict[int, float]:
@@ -91,11 +84,11 @@ def main() -> None:
     for factor, taken in milliseconds(config, args.runs).items():
         size = (config.width // factor, config.height // factor)
         scores = [
-            score_matte(enlarged(cv2.resize(truth, size, interpolation=cv2.INTER_AREA)), truth)
+            score_matte(resized(np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_AREA), np.float32)), truth)
             for clip in find_clips(args.data)
             for _, truth in frames(clip)
         ]
-        j, f, mad = np.mean(scores, 0) * (100, 100, 1000)
+        j, f, mad = np.mean(scores, 0)
         print(
             f"1/{factor}: {taken:.2f} ms; a mask of {size[0]}×{size[1]} has at most J {j:.2f} F {f:.2f} MAD {mad:.1f}"
         )

@@ -82,7 +82,7 @@ def main() -> None:
             for name, found in joined(*mattes).items():
                 scores.setdefault(name, []).append(score_matte(found, truth))
         for name, rows in scores.items():
-            j, f, mad = np.mean(rows, 0) * (100, 100, 1000)
+            j, f, mad = np.mean(rows, 0)
             print(f"{source}, {len(rows)} pictures, {name}: J {j:.2f} F {f:.2f} MAD {mad:.1f}")
 
 

@@ -6,8 +6,8 @@
 
 8-bit ranges are taken from composites of people who were not trained on. The last sigmoid and what goes before the
 first convolution stay 32-bit: they cost nothing, and an alpha of 256 steps would band. So does the first depthwise
-convolution, whose channels' ranges differ too much for one scale: alone it cost `lite` 0.3 of J and 0.6 of F. In the
-ONNX file the stem and all of the first stage do: with the depthwise one alone `hd` lost 0.2 of J and 0.7 of F.
+convolution, whose channels' ranges differ too much for one scale: alone it cost `lite` 0.3 of J and 0.6 of F. The
+stem and all of the first stage do: with the depthwise one alone `hd` lost 0.2 of J and 0.7 of F in the ONNX file.
 
 With --data each file is scored on clips beside the 32-bit one, and only those as good, within `WORSE`, are named in the
 manifest; the others go.
