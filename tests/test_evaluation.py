@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.evaluation import groups, skin
+from models.evaluation import groups, rooms, skin
 from models.evaluation.failures import distance, fails, worst
 from models.evaluation.groups import Scored
 from models.evaluation.peers import FACE_SKIN
 from models.evaluation.sheet import GAP, GREEN, HEAD, Row, on_green, outlined, write_sheet
 from models.evaluation.stills import read_sources, shape_for_rvm
+from models.training.pool import Sample, write_shard
 
 
 def scored(who: str, group: str, j: float) -> Scored:
@@ -161,3 +162,45 @@ def test_failures_are_among_the_unseen_and_none_of_those_was_trained_on() -> Non
     assert set(column("failures.csv", "file")) <= set(column("unseen.csv", "file"))
     for trained in cards.glob("data-*.csv"):
         assert not repositories("unseen.csv") & repositories(trained.name), trained.name
+
+
+def somebody(name: str) -> Sample:
+    """Green, before a grey ground."""
+    picture, alpha = np.full((96, 128, 3), 120, np.uint8), np.zeros((96, 128), np.uint8)
+    alpha[20:, 40:90] = 255
+    picture[alpha > 0] = (20, 190, 20)
+    return Sample(name, name.split("_")[0], picture, alpha)
+
+
+def test_every_room_is_tried_with_people_and_the_same_each_time(tmp_path: Path) -> None:
+    for name, colour in (("r_1", (200, 60, 60)), ("r_2", (60, 60, 200))):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), np.full((90, 120, 3), colour, np.uint8))
+    empty = rooms.read_rooms(tmp_path)
+    first, second = (list(rooms.composites([somebody("vid_1")], empty)) for _ in range(2))
+    assert [name for name, *_ in first] == ["r_1"] * rooms.PEOPLE + ["r_2"] * rooms.PEOPLE
+    assert all(
+        np.array_equal(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one, other, strict=True)
+    )
+    for name, frame, alpha in first:
+        assert 0.05 < (alpha > 127).mean() < 0.95
+        blue, _, red = frame[alpha == 0].mean(0)
+        assert (blue > red) == (name == "r_1")
+    with pytest.raises(FileNotFoundError, match=r"unseen-rooms\.csv"):
+        rooms.read_rooms(tmp_path / "nowhere")
+
+
+def test_the_rooms_table_names_each_network_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    cv2.imwrite(str(tmp_path / "r_1.jpg"), np.full((90, 120, 3), (200, 60, 60), np.uint8))
+    write_shard(tmp_path / "people_000.npz", [somebody(f"ccp_{n}") for n in range(26)])
+    words = ["rooms", "lite", "--rooms", tmp_path, "--pools", tmp_path, "--peers", tmp_path]
+    monkeypatch.setattr("sys.argv", [*map(str, words)])
+    assert rooms.main() == 0
+    assert "2 people, 1 rooms" in (printed := capsys.readouterr().out)
+    assert "| lite |" in printed
+    words[3] = tmp_path / "nowhere"
+    monkeypatch.setattr("sys.argv", [*map(str, words)])
+    assert rooms.main() == 1
+    assert "gather models/cards/unseen-rooms.csv" in capsys.readouterr().err

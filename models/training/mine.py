@@ -27,7 +27,7 @@ from models.evaluation.peers import open_peer
 from models.training.ablation import matting
 from models.training.augment import HAND, Chances, Composer
 from models.training.config import Config, read_config
-from models.training.data import MINED, split
+from models.training.data import MINED, read_mined, split
 from models.training.pool import Sample, read_pool
 from models.training.train import load_start
 
@@ -62,8 +62,10 @@ def hard_people(people: list[Sample], rooms: list[Sample], config: Config, run: 
     return found
 
 
-def hard_rooms(people: list[Sample], rooms: list[Sample], config: Config, run: Matting) -> dict[str, float]:
-    """For each room the share of the frame that the run takes for the person away from them, in the mean of `DRAWS`."""
+def hard_rooms(
+    people: list[Sample], rooms: list[Sample], config: Config, run: Matting, draws: int = DRAWS
+) -> dict[str, float]:
+    """For each room the share of the frame that the run takes for the person away from them, in the mean of `draws`."""
     chances = dataclasses.replace(PLAINLY, other_room=1.0, room_for_street=1.0, least_shown=config.chances.least_shown)
     composer = Composer(people, rooms, (config.width, config.height), chances)
     whole = [index for index, sample in enumerate(people) if sample.kind != HAND]
@@ -71,11 +73,11 @@ def hard_rooms(people: list[Sample], rooms: list[Sample], config: Config, run: M
     for number, room in enumerate(tqdm(rooms, unit="room")):
         composer.rooms, rng = [room], np.random.default_rng((SEED, number))
         taken = 0.0
-        for _ in range(DRAWS):
+        for _ in range(draws):
             frame, alpha = composer.draw(rng, int(rng.choice(whole)))
             away: NDArray[np.bool_] = cv2.dilate(alpha, around) < 8
             taken += float(((run(frame) > 0.5) & away).mean())
-        shares[room.name] = taken / DRAWS
+        shares[room.name] = taken / draws
     return shares
 
 
@@ -94,6 +96,9 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, nargs="+", required=True, help="what it was trained on, in that order")
     parser.add_argument("--peers", type=Path, default=Path("../shared/weights"), help="the folder of the peer's file")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where its checkpoint is")
+    parser.add_argument("--rooms-only", action="store_true", help="people are only put on the rooms, not tried")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="composites on which a room is tried")
+    parser.add_argument("--keep", help="a run whose findings stay as they are where these pools hold nothing of it")
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -106,11 +111,12 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     people, rooms = read_pool(*args.pool)
     people, _ = split(people)
-    hard = hard_people(people, rooms, config, run, open_peer(PEER, args.peers, 1))
-    shares = hard_rooms(people, rooms, config, run)
-    often = copies(hard, shares)
+    peer = open_peer(PEER, args.peers, 1)
+    hard = [] if args.rooms_only else hard_people(people, rooms, config, run, peer)
+    found = copies(hard, hard_rooms(people, rooms, config, run, args.draws))
+    often = (read_mined(args.runs / args.keep) if args.keep else {}) | found
     (folder / MINED).write_text(json.dumps(often, indent=0, sort_keys=True))
-    print(f"{len(hard)} of {len(people)} people and {len(often) - len(hard)} of {len(rooms)} rooms are hard")
+    print(f"{len(hard)} of {len(people)} people and {len(found) - len(hard)} of {len(rooms)} rooms are hard")
 
 
 if __name__ == "__main__":
