@@ -99,6 +99,7 @@ class Pipeline:
         self._captured = self._published = self._covered = 0
         self._sinks_configured: tuple[Any, ...] = ()
         self._protected = self._card = True
+        self._raw, self._shown_at = False, 0.0
         self._times: deque[float] = deque(maxlen=120)
         self._preview: Image | None = None
         self._preview_lock = threading.Lock()
@@ -151,6 +152,7 @@ class Pipeline:
             self._loader.wanted(settings)
         elif any(getattr(settings, name) != getattr(old, name) for name in LOOK_SETTINGS):
             self._loader.dressed(settings)
+        self._outbox.wake()  # what may not be seen any more must go, also while the source stalls
 
     def status(self) -> Status:
         """A snapshot of how things are."""
@@ -241,8 +243,8 @@ class Pipeline:
     def _work(self) -> None:
         try:
             self._process_frames()
+            self._outbox.close()  # after an error `_guard` does, when it is known
         finally:
-            self._outbox.close()
             if self._loaded is not None:
                 self._loader.close(self._loaded)  # `status` goes on telling its name
 
@@ -332,22 +334,35 @@ class Pipeline:
         try:
             while not self._stopping.is_set():
                 self._configure_sinks()
-                picture = self._outbox.take(CARD_SECONDS if self._card else self._freeze_seconds())
+                picture = self._outbox.take(self._patience())
                 # The settings may have changed during the wait; what the user has just hidden is hidden from now on.
                 settings = self._configure_sinks()
                 if picture is not None:
                     self._write(picture, settings)
                 elif self._outbox.ended:
                     break
-                elif self._realtime:
-                    self._card = True
-                    self._publisher.write(Picture(-1, time.monotonic(), card(*settings.dimensions)))
-                    self._show(card(*settings.dimensions))
+                elif self._realtime and (self._is_hidden(settings) or self._patience() <= 0):
+                    self._write_card(settings)
         finally:
-            self._publisher.close()
+            source = self._source
+            whole = self._error is None and (source is None or source.problem is None)
+            self._publisher.close(whole=whole)
 
-    def _freeze_seconds(self) -> float:
-        return max(FREEZE_SECONDS, FREEZE_FRAMES / self._settings.fps)
+    def _patience(self) -> float:
+        """Seconds until a card is due; a conversion, which has none, looks as often whether it is to stop."""
+        if not self._realtime:
+            return CARD_SECONDS
+        pause = CARD_SECONDS if self._card else max(FREEZE_SECONDS, FREEZE_FRAMES / self._settings.fps)
+        return max(0.0, self._shown_at + pause - time.monotonic())
+
+    def _is_hidden(self, settings: Settings) -> bool:
+        """Whether what was written last may not be seen any more."""
+        return not self._card and (not settings.on_air or (self._raw and settings.effect != "none"))
+
+    def _write_card(self, settings: Settings) -> None:
+        self._card, self._raw, self._shown_at = True, False, time.monotonic()
+        self._publisher.write(Picture(-1, self._shown_at, card(*settings.dimensions)))
+        self._show(card(*settings.dimensions))
 
     def _configure_sinks(self) -> Settings:
         """Give the sinks the settings of now; returns them."""
@@ -362,13 +377,13 @@ class Pipeline:
         """Publish a finished picture; the card in its place while off air, or when it shows what is hidden by now."""
         if picture.size != settings.dimensions:
             return
-        self._card = not settings.on_air
         hidden = picture.raw and settings.effect != "none"
+        self._card, self._raw = not settings.on_air, picture.raw and not hidden
         instead = Picture(-1, picture.captured_at, card(*picture.size))
         start = time.monotonic()
         taken = self._publisher.write(picture if settings.on_air and not hidden else instead)
         self._give_cutout(picture)
-        now = time.monotonic()
+        now = self._shown_at = time.monotonic()
         self._stopwatch.add("publish", now - start)
         self._stopwatch.add("total", now - picture.captured_at)
         self._times.append(now)

@@ -85,13 +85,16 @@ class Publisher:
                 self._failed(outlet, error)
         return taken
 
-    def close(self) -> None:
-        """Close all sinks.
+    def close(self, *, whole: bool = True) -> None:
+        """Close all sinks; those that care are told when what they got is not the whole.
 
         Raises:
             Exception: unless forgiving, what the first sink said that did not close well: its file is not whole.
         """
         outlets, self._outlets = self._outlets, []
+        for outlet in outlets:
+            if not whole and (abandon := getattr(outlet.sink, "abandon", None)) is not None:
+                abandon()
         errors = [error for outlet in outlets if (error := self._drop(outlet))]
         if errors and not self._forgiving:
             raise errors[0]

@@ -20,6 +20,7 @@ class Slot(Generic[T]):
         self._item: T | None = None
         self._changed = threading.Condition()
         self._patient = patient
+        self._woken = False
         self.closed = False
         self.dropped = 0
 
@@ -36,12 +37,19 @@ class Slot(Generic[T]):
             return pushed_out
 
     def take(self, timeout: float) -> T | None:
-        """Take the item out, waiting for one up to `timeout` seconds; None when none came."""
+        """Take the item out, waiting for one up to `timeout` seconds or until `wake`; None when none came."""
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self.closed, timeout)
+            self._changed.wait_for(lambda: self._item is not None or self.closed or self._woken, timeout)
             item, self._item = self._item, None
+            self._woken = False
             self._changed.notify_all()
             return item
+
+    def wake(self) -> None:
+        """Let whoever waits in `take`, or else the next one, return at once."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     @property
     def ended(self) -> bool:

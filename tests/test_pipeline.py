@@ -18,6 +18,7 @@ from app.compose.planes import fit_frame, from_bgr, planes, yuv_of
 from app.frame import Picture
 from app.pipeline import Pipeline
 from app.problems import EffectError, GreenroomError, Problem, SinkError
+from app.processor import Processor, Work
 from app.publisher import Publisher
 from app.segmentation import Loader
 from app.settings import Settings
@@ -310,6 +311,52 @@ def test_a_conversion_ends_when_no_network_runs(sink: RecordingSink, monkeypatch
         until(lambda: pipeline.wait(0.1))
     pipeline.stop()
     assert sink.pictures == []
+
+
+class Abandoned(RecordingSink):
+    """Notes whether it was told that the pictures ended early."""
+
+    abandoned = False
+
+    def abandon(self) -> None:
+        assert not self.closed
+        self.abandoned = True
+
+
+class Damaged(Numbered):
+    """Ends before its end."""
+
+    def read(self) -> NDArray[np.uint8]:
+        if self._next == 10:
+            raise EndOfSource(Problem("source", "It is damaged.", "Copy it again."))
+        return super().read()
+
+
+@pytest.mark.parametrize("source", [Numbered(count=30), Damaged(count=30)])
+def test_a_damaged_source_makes_a_conversion_s_file_incomplete(source: Numbered) -> None:
+    sink = Abandoned()
+    pipeline = make(sink, source, realtime=False)
+    pipeline.start()
+    assert pipeline.wait(20)
+    pipeline.stop()
+    assert sink.closed and sink.abandoned == isinstance(source, Damaged)
+
+
+def test_an_error_in_the_work_is_known_before_the_file_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink, compose = Abandoned(), Processor.compose
+
+    def breaks(self: Processor, work: Work, out: NDArray[np.uint8]) -> Picture:
+        if len(sink.pictures) > 3:
+            raise RuntimeError("no memory left")
+        return compose(self, work, out)
+
+    pipeline = make(sink, Numbered(count=300), realtime=False)
+    monkeypatch.setattr(Processor, "compose", breaks)
+    pipeline.start()
+    with pytest.raises(RuntimeError, match="no memory left"):
+        until(lambda: pipeline.wait(0.1))
+    pipeline.stop()
+    assert sink.closed and sink.abandoned
 
 
 def test_it_stops_at_once_whatever_it_does(sink: RecordingSink, network: list[Callable[[], object]]) -> None:

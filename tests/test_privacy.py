@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RecordingSink, fake_loaded
+from conftest import RecordingSink, fake_loaded, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -334,6 +335,37 @@ def test_what_the_user_hides_is_hidden_from_the_next_picture_on(monkeypatch: pyt
                 preview = pipeline.preview()
                 assert preview is not None and not contains_raw_background(preview)
             pipeline.configure(shown)
+        pipeline.stop()
+
+
+@pytest.mark.parametrize("hidden", [BASE, BASE.replace(effect="none", show_room=True, on_air=False)])
+def test_what_the_user_hides_while_the_camera_stalls_is_hidden_at_once(
+    monkeypatch: pytest.MonkeyPatch, hidden: Settings
+) -> None:
+    """Nothing would come for a minute, and until then the room would stay in the device."""
+    monkeypatch.setattr("app.pipeline.FREEZE_SECONDS", 60.0)
+    loads = iter([fake_loaded(seeing_network)])
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    monkeypatch.setattr(Loader, "take", lambda self: next(loads, None))
+    moves = threading.Event()
+
+    def script() -> Iterator[str]:
+        yield from ["frame"] * 20
+        moves.wait(60)
+
+    sink, source = RecordingSink(), SupervisedSource(lambda: Pattern(script(), [0]))
+    shown = BASE.replace(effect="none", show_room=True)
+    pipeline = Pipeline(shown, supervise=lambda _: source, open_sink=lambda *_: sink)
+    pipeline.start()
+    try:
+        until(lambda: sum(p.seq >= 0 for p in sink.pictures) > 10 and pipeline.status().captured == 20)
+        until(lambda: contains_raw_background(sink.pictures[-1].i420))
+        time.sleep(0.3)  # whatever was under way has arrived
+        pipeline.configure(hidden)
+        until(lambda: np.array_equal(sink.pictures[-1].i420, card(*SIZE)))
+        until(lambda: np.array_equal(pipeline.preview(), card(*SIZE)))
+    finally:
+        moves.set()
         pipeline.stop()
 
 

@@ -26,6 +26,7 @@ from app.problems import SinkError
 from app.publish import file as file_module
 from app.publish.encoder import FORMATS, Encoder
 from app.publish.file import LEAST_FREE, FileSink
+from app.publisher import Publisher
 
 WIDTH, HEIGHT, FPS = 128, 96, 30
 ALPHA_READERS = {".mov": "qtrle", ".mkv": "ffv1", ".webm": "libvpx-vp9"}
@@ -185,6 +186,30 @@ def test_a_conversion_replaces_the_older_file_only_when_it_is_finished(tmp_path:
     assert path.read_bytes() == b"the older one"
     sink.close()
     assert len(frames(path)) == 1
+
+
+def test_a_conversion_whose_pictures_end_early_replaces_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"the good one")
+    publisher = Publisher(lambda *_: FileSink(path, WIDTH, HEIGHT, FPS, realtime=False), forgiving=False)
+    publisher.configure((str(path),), WIDTH, HEIGHT, FPS)
+    publisher.write(picture(0))
+    publisher.close(whole=False)
+    assert path.read_bytes() == b"the good one"
+    assert len(frames(tmp_path / "out-2.mp4")) == 1
+    assert "out-2.mp4 holds what was converted before the error" in caplog.text
+
+
+def test_a_conversion_that_cannot_take_its_name_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    sink = FileSink(path, WIDTH, HEIGHT, FPS, realtime=False)
+    sink.write(picture(0))
+    path.mkdir()
+    with pytest.raises(SinkError, match="cannot be written") as told:
+        sink.close()
+    assert told.value.problem.cure
 
 
 def test_a_recording_drops_and_counts_what_the_encoder_cannot_keep_up_with(

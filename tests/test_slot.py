@@ -45,3 +45,16 @@ def test_close_wakes_everyone_and_keeps_the_last_item() -> None:
     assert slot.take(0) == 1
     assert slot.take(10) is None
     assert slot.put(3) == 3
+
+
+def test_a_wake_is_not_missed_and_counts_once() -> None:
+    slot: Slot[int] = Slot()
+    slot.wake()  # before anybody waits
+    assert slot.take(60) is None
+    waiter = threading.Thread(target=slot.take, args=(60,))
+    waiter.start()
+    slot.wake()
+    waiter.join(10)
+    assert not waiter.is_alive()
+    slot.put(1)
+    assert slot.take(0) == 1

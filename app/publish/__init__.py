@@ -9,6 +9,8 @@ The contract, for whoever writes the next sink:
   calls `close`, tells the user and opens the sink again later.
 - A sink may have `watched`: True while somebody watches and therefore relies on its size. Such a sink fits pictures of
   another size into its own, so that the pipeline can keep it open when its size is changed.
+- A sink may have `abandon`, called before `close` when the pictures ended early, by an error: what it wrote must not
+  take the place of something whole.
 - All calls come from one thread; `close` is called once, also after an error, and afterwards nothing else is. It leaves
   the device usable for the next start and a file playable.
 """

@@ -55,6 +55,7 @@ class FileSink:
         self.name = str(self.path)
         self.dropped = 0
         self._failure: Exception | None = None
+        self._whole = True
         self._encoder: Encoder | None = None
         self._queue: queue.Queue[Any] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._encode, name="encode", daemon=True)
@@ -76,6 +77,10 @@ class FileSink:
             self.dropped += 1
             return
         self._queue.put(self._encoder.frame(picture))
+
+    def abandon(self) -> None:
+        """The pictures ended early: a conversion keeps what there is under a name that is free."""
+        self._whole = False
 
     def close(self) -> None:
         """Finish the file; one that holds no picture is removed.
@@ -124,8 +129,15 @@ class FileSink:
 
     def _put_in_place(self) -> None:
         """Give a conversion its name; an incomplete one replaces nothing."""
-        target = self.path if self._failure is None else next(p for p in _names(self.path) if not p.exists())
-        self._file.path.replace(target)
+        whole = self._whole and self._failure is None
+        target = self.path if whole else next(p for p in _names(self.path) if not p.exists())
+        try:
+            self._file.path.replace(target)
+        except OSError as error:
+            self._failure = self._failure or error
+            return
+        if not whole:
+            log.warning("%s holds what was converted before the error.", target)
 
 
 class _Output(io.RawIOBase):
