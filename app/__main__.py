@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 from app import settings as settings_file
+from app.files import replacing
 from app.problems import GreenroomError, Problem
 from app.settings import NETWORK_SETTINGS, Option, Settings
 
@@ -64,11 +67,16 @@ def matte(arguments: argparse.Namespace) -> int:
 
 
 def devices(arguments: argparse.Namespace) -> int:
-    """List cameras, virtual cameras and devices, and why which of them runs the network."""
+    """List cameras, virtual cameras and devices, and why which of them runs the network.
+
+    The exit status is 1 when none does.
+    """
     from app import reports
 
     settings, _ = _settings(arguments)
-    return _report(reports.devices(settings, again=arguments.again), reports.devices_text, arguments)
+    facts = reports.devices(settings, again=arguments.again)
+    _report(facts, reports.devices_text, arguments)
+    return EXIT_TROUBLE if facts["problem"] else 0
 
 
 def models(arguments: argparse.Namespace) -> int:
@@ -91,19 +99,22 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measure this machine."""
     from app import bench
 
-    with _output(arguments.output) as output:  # opened before minutes are spent
+    with ExitStack() as files:
+        output = _output(arguments.output, files)  # opened before minutes are spent
         peer_model = Path(arguments.peer_model) if arguments.peer_model else None
         results = bench.measure(
             arguments.what, frames=arguments.frames, minutes=arguments.minutes, peer_model=peer_model
         )
-        output.write(json.dumps(results, indent=2) + "\n")
+        output.write(json.dumps(results, indent=2).encode() + b"\n")
     return _report(results, bench.text, arguments)
 
 
-def _output(path: str) -> IO[str]:
-    """The file to write to, or nowhere when no path is given."""
+def _output(path: str, files: ExitStack) -> IO[bytes]:
+    """The file to write to, or nowhere when no path is given; an older one stays until the new one is complete."""
+    target = Path(path or os.devnull)
     try:
-        return Path(path or os.devnull).open("w", encoding="utf-8")
+        whole = target.is_file() or not target.exists()  # devices and pipes cannot be replaced
+        return files.enter_context(replacing(target.resolve()) if whole else target.open("wb"))
     except OSError as error:
         raise GreenroomError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
 
@@ -145,6 +156,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _duration(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time: give 0 or more")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="greenroom",
@@ -180,7 +198,7 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
             _add_setting(parser, name, option, default)
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=_duration,
         default=0.0,
         help="Stop after so long (default: 0, at Ctrl+C; a file that only goes to files is converted once).",
     )
@@ -210,7 +228,7 @@ def _add_bench_flags(parser: argparse.ArgumentParser) -> None:
     parts = ("all", "compose", "backends", "pipeline", "start", "ladder", "peer", "memory")
     parser.add_argument("what", nargs="?", default="all", choices=parts, help="What to measure (all: without memory).")
     parser.add_argument("--frames", type=_positive, default=300, help="Frames a measurement (default: 300).")
-    parser.add_argument("--minutes", type=float, default=10.0, help="Length of the memory test (default: 10).")
+    parser.add_argument("--minutes", type=_duration, default=10.0, help="Length of the memory test (default: 10).")
     parser.add_argument(
         "--peer-model",
         default="",

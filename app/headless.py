@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from app import selection
+from app.capture import EndOfSource, Source
 from app.capture.factory import open_source, parse, settle
 from app.compose.effects import build_effect
 from app.loaded import load_known
@@ -21,7 +22,7 @@ from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
 from app.publish import Sink
-from app.publish.factory import is_file, open_sink
+from app.publish.factory import check_file, is_file, open_sink
 from app.settings import Settings
 from app.status import Status
 from backends import BackendError
@@ -87,9 +88,10 @@ def _check(settings: Settings) -> None:
         raise GreenroomError(str(error)) from error
     kind, path = parse(settings.source)
     source = Path(path).expanduser()
-    for spec in settings.sinks:
+    for spec in filter(is_file, settings.sinks):
+        check_file(spec)
         sink = Path(spec.removeprefix("file:")).expanduser()
-        if kind == "file" and is_file(spec) and sink.exists() and source.exists() and sink.samefile(source):
+        if kind == "file" and sink.exists() and source.exists() and sink.samefile(source):
             raise GreenroomError(f"{spec} is the source itself.", "Give the sink another name.")
 
 
@@ -154,7 +156,7 @@ def summary(status: Status) -> str:
 
 
 def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, refine: bool, as_json: bool) -> int:
-    """Write each frame's alpha as PNG.
+    """Write each frame's alpha as PNG; the exit status is 1 when the input is damaged.
 
     Raises:
         GreenroomError: the input cannot be read, the model cannot run, or the folder cannot be written.
@@ -168,17 +170,29 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
         raise GreenroomError(str(error)) from error
     matter = Matter(loaded.segmenter, temporal=temporal, refine=refine)
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
-    started, count = time.monotonic(), 0
+    started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:
-        try:
-            for _ in write_mattes(frames, matter, folder):
-                count += 1
-                bar.update()
-        except (BackendError, UntrustedMask) as error:
-            raise GreenroomError(f"The network failed at frame {count}: {error}", "Try another --backend.") from error
+        count, problem = _write_mattes(frames, matter, folder, bar)
     frames.close()
     loaded.session.close()
     seconds = time.monotonic() - started
     facts = {"frames": count, "seconds": round(seconds, 3), "segmenter": loaded.name, "folder": str(folder)}
     print(json.dumps(facts) if as_json else f"{count} alphas in {folder} by {loaded.name}, {seconds:.1f} s")
+    if problem is not None:
+        print(f"greenroom: {problem}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _write_mattes(source: Source, matter: Matter, folder: Path, bar: tqdm) -> tuple[int, Problem | None]:
+    """How many alphas were written, and what is wrong with a source that ended before its time."""
+    count = 0
+    try:
+        for _ in write_mattes(source, matter, folder):
+            count += 1
+            bar.update()
+    except EndOfSource as end:
+        return count, end.problem
+    except (BackendError, UntrustedMask) as error:
+        raise GreenroomError(f"The network failed at frame {count}: {error}", "Try another --backend.") from error
+    return count, None

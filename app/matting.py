@@ -74,6 +74,7 @@ def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
     """Write one 8-bit PNG a frame; yields each file's name once it is written. Broken pictures are left out and logged.
 
     Raises:
+        EndOfSource: the source ended before its time.
         GreenroomError: the folder or a file in it cannot be written.
     """
     try:
@@ -83,7 +84,9 @@ def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
     for name in names(source):
         try:
             frame = source.read()
-        except EndOfSource:
+        except EndOfSource as end:
+            if end.problem is not None:
+                raise
             return
         except BrokenFrame as error:
             log.warning("%s", error)

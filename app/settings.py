@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 import platformdirs
 
+from app.files import cure, replacing
 from app.problems import Problem, SettingsError
 from backends import BACKENDS
 
@@ -76,7 +75,13 @@ class Settings:
         flag="--size",
         pattern=r"\d+x\d+",
     )
-    fps: int = _option(30, "Frames a second, at most.", flag="--fps", minimum=1, maximum=120)
+    fps: int = _option(
+        30,
+        "Frames a second, at most; a video that is converted to a file keeps its own.",
+        flag="--fps",
+        minimum=1,
+        maximum=120,
+    )
     effect: str = _option("blur", "What replaces the room.", flag="--effect", choices=EFFECTS)
     blur: int = _option(60, "Strength of the blur.", flag="--blur", minimum=0, maximum=100)
     image: str = _option("", "Picture for the effect `image`: a bundled name or a file.", flag="--image")
@@ -250,7 +255,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     Consent to show the raw room is for one run: it is not written, and `none` is written as `blur`.
 
     Raises:
-        SettingsError: the folder cannot be written to.
+        SettingsError: the folder cannot be written to, or the disk is full.
     """
     path = path or settings_path()
     if settings.show_room:
@@ -258,15 +263,8 @@ def save(settings: Settings, path: Path | None = None) -> None:
     values = {"version": VERSION} | {name: value for name, _, value in settings.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(values, file, indent=2, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path, private=True) as file:  # whose files they name concerns nobody else
+            file.write(json.dumps(values, indent=2, ensure_ascii=False).encode())
     except OSError as error:
-        raise SettingsError(f"The settings could not be saved ({error}).", f"Make {path.parent} writable.") from error
+        message = f"The settings could not be saved ({error})."
+        raise SettingsError(message, cure(error, f"Make {path.parent} writable.")) from error

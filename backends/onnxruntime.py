@@ -7,6 +7,8 @@ output are bound to our arrays, so nothing is copied.
 from __future__ import annotations
 
 import contextlib
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +22,13 @@ from backends import Availability, BackendError, Device, compiled_folder, cpu_na
 FORMAT = "onnx"
 CURE = "Reinstall Greenroom, or install exactly one of onnxruntime, onnxruntime-gpu and onnxruntime-directml."
 
-CUDA = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
+PIP = f"{shlex.quote(sys.executable)} -m pip"
+"""The pip of the environment that this runs in: the system's installs elsewhere, or refuses (Debian)."""
+
+CUDA = f'{PIP} install "onnxruntime-gpu[cuda,cudnn]"'
 """What Greenroom's extra `cuda` installs: NVIDIA's libraries from PyPI, 2 GB."""
 
-TENSORRT = 'pip install "tensorrt-cu13<11"'
+TENSORRT = f'{PIP} install "tensorrt-cu13<11"'
 """ONNX Runtime 1.31 is built for TensorRT 10 (`libnvinfer.so.10`) and CUDA 13; PyPI's newest is 11."""
 
 _TINY = (

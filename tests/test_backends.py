@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import subprocess
 import sys
 import time
@@ -224,7 +225,9 @@ def test_what_cuda_lacks_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime(["CUDAExecutionProvider"], set()))
     monkeypatch.setattr("ctypes.CDLL", load)
     (missing,) = get_backend("onnxruntime").probe().missing
-    assert "libcublasLt.so.13" in missing and "onnxruntime-gpu[cuda,cudnn]" in missing
+    assert "libcublasLt.so.13" in missing
+    cure = shlex.split(missing.partition("Install it: ")[2])
+    assert cure == [sys.executable, "-m", "pip", "install", "onnxruntime-gpu[cuda,cudnn]"], "into this environment"
 
 
 def test_a_session_elsewhere_gives_what_one_on_the_cpu_gives(monkeypatch: pytest.MonkeyPatch) -> None:

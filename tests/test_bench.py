@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.bench import clip, energy, ladder, peer
+from app import bench
+from app.bench import backends, clip, compose, energy, ladder, peer, pipeline
 from app.bench.energy import Meter
 from app.bench.peer import PlainLoop
 from app.problems import GreenroomError
@@ -132,6 +133,16 @@ def test_another_file_than_the_selfie_segmenter_is_refused_with_a_cure(tmp_path:
     path = get_model("lite").file("onnx").path if file == "lite" else tmp_path / file
     with pytest.raises(GreenroomError, match="--peer-model"):
         PlainLoop(path)
+
+
+@pytest.mark.parametrize("what", ["all", "peer"])
+def test_a_wrong_peer_model_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    for part in (compose, backends, pipeline, ladder, peer):
+        monkeypatch.setattr(part, "measure", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(GreenroomError, match="--peer-model"):
+        bench.measure(what, frames=1, minutes=0, peer_model=tmp_path / "missing.onnx")
 
 
 def test_the_plain_loop_blends_with_its_mask(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from app.__main__ import main
 from app.capture.testpattern import draw
+from app.problems import GreenroomError
 from app.settings import Settings, save
 from assets import asset
 
@@ -66,7 +68,9 @@ def test_run_converts_every_frame_of_a_video(
         assert np.abs(frame[140, 160].astype(int) - (255, 0, 0)).max() > 60, "the person is there"
 
 
-def test_a_conversion_keeps_the_file_s_own_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_conversion_keeps_the_file_s_own_rate_and_the_help_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source, out = tmp_path / "slow.mkv", tmp_path / "out.mp4"
     with av.open(str(source), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -74,10 +78,13 @@ def test_a_conversion_keeps_the_file_s_own_rate(tmp_path: Path, capsys: pytest.C
         for number in range(25):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number, 320, 180), format="bgr24")))
         container.mux(stream.encode())
-    run_json(capsys, "run", *QUICK, "--source", str(source), "--sink", str(out))
+    run_json(capsys, "run", *QUICK, "--fps", "10", "--source", str(source), "--sink", str(out))
     with av.open(str(out)) as container:
         assert container.streams.video[0].average_rate == 25
     assert len(frames_of(out)) == 25
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "a video that is converted to a file keeps its own" in " ".join(capsys.readouterr().out.split())
 
 
 def test_run_with_several_sinks_and_a_time_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +136,19 @@ def test_matte_loses_no_picture_to_its_neighbour_or_itself(tmp_path: Path, capsy
     assert (folder / "b.png").read_bytes() == before
 
 
+def test_a_conversion_of_which_nothing_can_be_read_ends_with_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out.mp4"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"broken")
+    out.write_bytes(b"older")
+    assert main(["run", *QUICK, "--source", str(folder), "--sink", str(out)]) == 1
+    assert "greenroom: None of the pictures in in can be read." in capsys.readouterr().err
+    assert out.read_bytes() == b"older" and [path for path in tmp_path.iterdir() if "out" in path.name] == [out]
+
+
 def test_a_conversion_never_replaces_its_source(
     tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,10 +170,11 @@ def test_a_run_is_on_air_whatever_the_window_was(
     np.testing.assert_allclose(frames_of(out)[5][5, 5], (64, 177, 0), atol=12)
 
 
-def test_a_damaged_video_is_converted_as_far_as_it_goes_and_told(
-    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, cut, out = tmp_path / "whole.mkv", tmp_path / "cut.mkv", tmp_path / "out.mp4"
+@pytest.fixture(scope="module")
+def damaged_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half the bytes of a video of 60 frames."""
+    folder = tmp_path_factory.mktemp("damaged")
+    whole, cut = folder / "whole.mkv", folder / "cut.mkv"
     with av.open(str(whole), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"g": "5"})
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
@@ -162,9 +183,26 @@ def test_a_damaged_video_is_converted_as_far_as_it_goes_and_told(
         container.mux(stream.encode())
     data = whole.read_bytes()
     cut.write_bytes(data[: len(data) // 2])
-    assert main(["run", *QUICK, "--source", str(cut), "--sink", str(out)]) == 1
+    return cut
+
+
+def test_a_damaged_video_is_converted_as_far_as_it_goes_and_told(
+    tmp_path: Path, damaged_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    assert main(["run", *QUICK, "--source", str(damaged_clip), "--sink", str(out)]) == 1
     assert "is damaged" in capsys.readouterr().out
     assert 10 < len(frames_of(out)) < 50
+
+
+def test_matte_of_a_damaged_video_goes_as_far_as_it_can_and_tells(
+    tmp_path: Path, damaged_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["matte", str(damaged_clip), str(out), "--backend", "onnxruntime", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert "greenroom: cut.mkv is damaged" in captured.err
+    assert 10 < json.loads(captured.out)["frames"] == len(list(out.iterdir())) < 50
 
 
 def test_a_run_that_nobody_could_see_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,6 +234,50 @@ def test_bench_measures_what_it_is_asked_for(tmp_path: Path, capsys: pytest.Capt
     facts = run_json(capsys, "bench", "compose", "--frames", "10", "--output", str(out))
     assert json.loads(out.read_text()) == facts
     assert {row["size"] for row in facts["compose"]} >= {"640x480", "1280x720"}  # type: ignore[index]
+
+
+def test_bench_replaces_older_results_only_by_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app import bench
+
+    out = tmp_path / "bench.json"
+    out.write_text("older")
+
+    def broken(*_: object, **__: object) -> None:
+        raise GreenroomError("It broke.")
+
+    monkeypatch.setattr(bench, "measure", broken)
+    assert main(["bench", "compose", "--output", str(out)]) == 1
+    assert "It broke" in capsys.readouterr().err
+    assert out.read_text() == "older" and list(tmp_path.iterdir()) == [out]
+    monkeypatch.setattr(bench, "measure", lambda *_, **__: {"machine": {}})
+    run_json(capsys, "bench", "compose", "--output", str(out))
+    assert json.loads(out.read_text()) == {"machine": {}} and list(tmp_path.iterdir()) == [out]
+    run_json(capsys, "bench", "compose", "--output", os.devnull)
+    assert not Path(os.devnull).is_file(), "a device is written to, not replaced"
+
+
+def test_devices_fails_when_nothing_runs_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices", "--model", "nosuch"]) == 1
+    assert "nosuch" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("sink", "message"),
+    [("out.avi", "mp4"), ("file:out", "mp4"), ("there.mp4/", r"there\.mp4/out\.mp4"), ("x" * 300 + ".mp4", "another")],
+)
+def test_a_file_that_can_never_be_written_is_refused_at_once(
+    sink: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also from a live source, which would be waited for and tried again for ever."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.mp4").mkdir()
+    arguments = ["run", *QUICK, "--source", "pattern", "--seconds", "1", "--sink", "null", "--sink", sink]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and re.search(message, captured.err)
+    assert [path.name for path in tmp_path.rglob("*.mp4")] == ["there.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -230,13 +312,13 @@ def test_errors_name_the_cure_and_exit_with_1(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].startswith("greenroom: ")
-    import re
-
     assert re.search(message, captured.err)
 
 
 def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run", "--effect", "sparkles"], ["dance"], ["matte"], ["bench", "--frames", "0"]):
+    wrong = [["run", "--effect", "sparkles"], ["dance"], ["matte"], ["bench", "--frames", "0"]]
+    wrong += [["run", "--source", "gone.mp4", "--seconds", seconds] for seconds in ("-1", "nan", "inf", "soon")]
+    for arguments in wrong:
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gui_fakes import PATIENCE, Stage, picture, stage
+from gui_fakes import LIVE, PATIENCE, Stage, picture, stage
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
@@ -15,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from app import settings as settings_file
 from app.gui import dialogs, library
-from app.gui.camera import FILE, spec_of
+from app.gui.camera import FILE
 from app.gui.controls import Choice, SettingChoice
 from app.gui.window import Window
 from app.problems import EffectError
@@ -285,12 +288,36 @@ def test_the_same_picture_is_kept_once_and_others_are_left_alone(
     assert mine.exists(), "it is not in the library"
 
 
-def test_cameras_of_one_name_are_told_apart() -> None:
-    from app.capture.devices import CameraInfo, find_camera
+@pytest.mark.parametrize(("number", "cure"), [(errno.ENOSPC, "Make room"), (errno.EACCES, "writable")])
+def test_a_picture_that_could_not_be_copied_whole_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    mine = picture(tmp_path / "mine.png")
 
-    cameras = [CameraInfo(f"/dev/video{n}", name) for n, name in enumerate(("HD", "HD Pro", "Eye", "Eye"))]
-    for wanted in cameras:
-        assert find_camera(spec_of(wanted, cameras).removeprefix("camera:"), cameras) is wanted
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with pytest.raises(EffectError, match=cure):
+            library.add(mine)
+    assert list(library.folder().iterdir()) == [], "not even half of it"
+    assert library.add(mine).read_bytes() == mine.read_bytes()
+
+
+def test_the_automatic_camera_is_called_by_what_runs(stage: Stage, qtbot: QtBot) -> None:
+    window = stage.open(Settings())
+    shown = window.camera.source.currentText
+    qtbot.waitUntil(lambda: window.camera.source.count() > 4, timeout=PATIENCE)
+    stage.says(dataclasses.replace(LIVE, source_name="sample.mp4"))
+    assert shown() == "Automatic: sample clip", "a camera is listed, but the clip runs"
+    stage.says(dataclasses.replace(LIVE, source="opening", source_name="auto"))
+    assert shown() == "Automatic: Webcam C920", "nothing runs yet: the one that will be taken"
+    stage.says(dataclasses.replace(LIVE, source="lost", source_name="Built-in"))
+    assert shown() == "Automatic: Built-in", "it is waited for"
+    window.change({"source": "pattern"})
+    assert window.camera.source.itemText(0) == "Automatic: Webcam C920"
 
 
 def test_an_unplugged_camera_stays_chosen(stage: Stage, qtbot: QtBot) -> None:

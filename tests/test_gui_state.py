@@ -116,6 +116,23 @@ def test_settings_that_cannot_be_saved_are_told_until_they_can(
     qtbot.waitUntil(lambda: shown(window) == [], timeout=PATIENCE)
 
 
+def test_settings_that_could_not_be_saved_are_saved_when_the_window_closes(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = stage.open()
+    original = settings_file.save
+
+    def full(settings: Settings) -> None:
+        raise SettingsError("The settings could not be saved.", "Make room.")
+
+    monkeypatch.setattr(settings_file, "save", full)
+    window.change({"blur": 10})
+    qtbot.waitUntil(lambda: [p.cure for p in shown(window)] == ["Make room."], timeout=PATIENCE)
+    monkeypatch.setattr(settings_file, "save", original)
+    window.saver.flush()
+    assert settings_file.load()[0].blur == 10
+
+
 def test_an_engine_that_breaks_is_told_and_started_again(
     stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

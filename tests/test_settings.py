@@ -118,7 +118,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SettingsError, match="No space left"):
+    with pytest.raises(SettingsError, match=r"No space left.*Make room"):
         save(Settings().replace(blur=2), path)
     assert load(path)[0].blur == 1
     assert [found.name for found in tmp_path.iterdir()] == ["settings.json"]

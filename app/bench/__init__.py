@@ -46,6 +46,8 @@ def measure(what: str, *, frames: int, minutes: float, peer_model: Path | None =
         "memory": lambda: memory.measure(minutes),
     }
     chosen = [name for name in parts if what == name or (what == "all" and name != "memory")]
+    if peer_model and "peer" in chosen:
+        peer.PlainLoop(peer_model).close()  # a wrong file must not cost the minutes that the other parts take
     return {"machine": machine()} | {name: parts[name]() for name in chosen}
 
 

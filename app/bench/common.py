@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import psutil
 
-from app.capture.factory import open_source
-from app.frame import Image
 from app.pipeline import Pipeline
 from backends import cpu_name
 
@@ -29,13 +27,6 @@ def machine() -> Results:
         "opencv": cv2.__version__,
         "load": psutil.getloadavg()[0],
     }
-
-
-def clip_frame() -> Image:
-    source = open_source("clip", width=1280, height=720, fps=30, loop=True)
-    frame = source.read().copy()
-    source.close()
-    return frame
 
 
 def until(true: Callable[[], bool], seconds: float = 60.0) -> float:

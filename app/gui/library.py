@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import platformdirs
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QImageReader
 
+from app.files import cure, replacing
 from app.problems import EffectError
 
 LARGEST = 64 * 2**20
@@ -51,13 +51,16 @@ def add(path: Path) -> Path:
     try:
         if path.stat().st_size > LARGEST:
             raise EffectError(f"{path.name} is too large.", f"Choose one of at most {LARGEST // 2**20} MB.")
-        mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        content = path.read_bytes()
+        mark = hashlib.sha256(content).hexdigest()[:8]
         copy = folder() / f"{path.stem}-{mark}{path.suffix}"
         if not copy.exists():
             folder().mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            with replacing(copy) as file:  # half a picture under this name would be taken for the whole ever after
+                file.write(content)
     except OSError as error:
-        raise EffectError(f"{path.name} could not be kept ({error}).", f"Make {folder()} writable.") from error
+        message = f"{path.name} could not be kept ({error})."
+        raise EffectError(message, cure(error, f"Make {folder()} writable.")) from error
     return copy
 
 

@@ -29,7 +29,8 @@ class Saver(QObject):
         super().__init__()
         self._jobs = jobs
         self._lock = threading.Lock()
-        self._pending: Settings | None = None
+        self._wanted: Settings | None = None  # set in the window's thread only
+        self._written: Settings | None = None  # set under the lock only
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
@@ -37,23 +38,24 @@ class Saver(QObject):
 
     def keep(self, settings: Settings) -> None:
         """Save these settings soon."""
-        self._pending = settings
+        self._wanted = settings
         self._timer.start()
 
     def flush(self) -> None:
         """Save what is not saved yet, now.
 
         Raises:
-            SettingsError: the folder cannot be written to.
+            SettingsError: the folder cannot be written to, or the disk is full.
         """
         self._timer.stop()
         self._write()
 
     def _write(self) -> None:
         with self._lock:  # the newest is taken and written in one go, so an older one never comes after it
-            settings, self._pending = self._pending, None
-            if settings is not None:
+            settings = self._wanted
+            if settings is not None and settings is not self._written:
                 settings_file.save(settings)
+                self._written = settings  # only now: what could not be written is still to be saved
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, SettingsError):

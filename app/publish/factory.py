@@ -101,6 +101,24 @@ def is_file(spec: str) -> bool:
     return _parse(spec)[0] == "file"
 
 
+def check_file(spec: str) -> None:
+    """Refuse a file that no later try could write.
+
+    Raises:
+        SinkError: it is a folder, lies where nothing can be, or is no kind of video that can be written.
+    """
+    from app.publish.file import format_of
+
+    path = Path(_parse(spec)[1]).expanduser()
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
+    if folder:
+        raise SinkError(f"{spec!r} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}.")
+    format_of(path)
+
+
 def list_outputs() -> dict[str, str]:
     """Every virtual camera of this machine → "ready…" when it can be used now, else what is missing."""
     return dict(_linux_outputs() if _on_linux() else _other_outputs())

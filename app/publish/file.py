@@ -43,7 +43,7 @@ class FileSink:
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float, *, realtime: bool) -> None:
-        self._format = _format(path)
+        self._format = format_of(path)
         self._size, self._fps, self._realtime = (width, height), fps, realtime
         try:
             if shutil.disk_usage(path.parent).free < LEAST_FREE:
@@ -193,7 +193,12 @@ def _open_raw(path: Path, mode: str) -> io.FileIO:
     return io.FileIO(path, mode)
 
 
-def _format(path: Path) -> Format:
+def format_of(path: Path) -> Format:
+    """The kind of video that a file's name asks for.
+
+    Raises:
+        SinkError: it is none that can be written.
+    """
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:

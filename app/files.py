@@ -1,0 +1,40 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """A hidden file beside `path` to write to: it takes that name when the block ends, and is gone when it fails.
+
+    Args:
+        path: the name.
+        private: whether only its owner may read it.
+
+    Raises:
+        OSError: it cannot be made, written or put in place; what had the name before is as it was.
+    """
+    temporary = path.with_name(f".{uuid.uuid4().hex}.partial")
+    mode = 0o600 if private else 0o666
+    try:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # or after a power cut there may be a name without content
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def cure(error: OSError, otherwise: str) -> str:
+    """What cures a write that failed: room where the disk is full, else what the caller knows."""
+    return "Make room on the disk." if error.errno in (errno.ENOSPC, errno.EDQUOT) else otherwise
