@@ -16,6 +16,14 @@ OpenSink = Callable[[str, int, int, float], Sink]
 FIRST_RETRY, LAST_RETRY = 0.5, 8.0
 """Seconds between two tries to open a sink, doubled each time: soon enough for a replug, rare enough for a log."""
 
+FIRST_LOOK, LAST_LOOK = 10.0, 300.0
+"""Seconds between two looks whether a sink that is not as it should be is still watched: to find out who holds a device
+takes 6 µs for each open file of this user's programs, some 60 ms on a full desktop. Doubled each time it was opened
+anew in vain: then somebody watches who cannot be seen, and notices that."""
+
+Format = tuple[int, int, float]
+"""Width, height and rate."""
+
 
 @dataclass(slots=True)
 class _Outlet:
@@ -23,9 +31,12 @@ class _Outlet:
 
     spec: str
     sink: Sink | None = None
+    format: Format = (0, 0, 0.0)
     problem: Problem | None = None
     retry_at: float = 0.0
     delay: float = FIRST_RETRY
+    look_at: float = 0.0
+    pause: float = FIRST_LOOK
 
 
 class Publisher:
@@ -43,20 +54,19 @@ class Publisher:
         self._open_sink = open_sink
         self._forgiving = forgiving
         self._outlets: list[_Outlet] = []
-        self._format: tuple[int, int, float] = (0, 0, 0.0)
+        self._format: Format = (0, 0, 0.0)
 
     def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
         """Publish to these sinks in this size from now on; those that stay as they are are not touched.
 
         A sink that somebody watches keeps its size and fits the new pictures into it: a browser whose camera goes away
-        in a call does not look for it again.
+        in a call does not look for it again. It is opened in the new size soon after nobody does any more.
         """
         if (width, height, fps) != self._format:
             self._format = (width, height, fps)
             for outlet in self._outlets:
-                if not getattr(outlet.sink, "watched", False):
-                    self._drop(outlet)
-                    outlet.retry_at = 0.0
+                outlet.retry_at, outlet.look_at, outlet.pause = 0.0, 0.0, FIRST_LOOK
+                self._renew(outlet)
         wanted = list(dict.fromkeys(specs))
         for outlet in [o for o in self._outlets if o.spec not in wanted]:
             self._drop(outlet)
@@ -74,6 +84,7 @@ class Publisher:
         """
         taken = False
         for outlet in self._outlets:
+            self._renew(outlet)
             self._open(outlet)
             if outlet.sink is None:
                 continue
@@ -112,9 +123,23 @@ class Publisher:
             return
         try:
             outlet.sink = self._open_sink(outlet.spec, *self._format)
-            outlet.problem = None
+            outlet.format, outlet.problem = self._format, None
+            outlet.look_at = time.monotonic() + outlet.pause
         except Exception as error:
             self._failed(outlet, error)
+
+    def _renew(self, outlet: _Outlet) -> None:
+        """Close a sink that is not as it should be, once nobody watches it, so that it is opened anew."""
+        sink = outlet.sink
+        if sink is None or (outlet.format == self._format and not getattr(sink, "fitted", False)):
+            return
+        if (now := time.monotonic()) < outlet.look_at:
+            return
+        if getattr(sink, "watched", False):
+            outlet.look_at = now + outlet.pause
+        else:
+            self._drop(outlet)
+            outlet.pause = min(2 * outlet.pause, LAST_LOOK)
 
     def _failed(self, outlet: _Outlet, error: Exception) -> None:
         if isinstance(error, GreenroomError):

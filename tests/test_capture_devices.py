@@ -16,7 +16,8 @@ import pytest
 from app.capture import camera as camera_module
 from app.capture import devices, v4l2
 from app.capture.camera import CameraSource, wishes
-from app.capture.devices import CameraInfo, find_camera
+from app.capture.devices import CameraInfo
+from app.capture.naming import find_camera, spec_of
 from app.capture.v4l2 import Mode, Node
 from app.problems import SourceError
 
@@ -129,6 +130,24 @@ def test_cameras_are_found_by_number_path_and_name() -> None:
         find_camera("7", cameras)
     with pytest.raises(SourceError, match="No camera was found"):
         find_camera("", [])
+
+
+def test_the_whole_name_comes_before_a_part_of_one() -> None:
+    cameras = [CameraInfo("/dev/video0", "Other Webcam 4K"), CameraInfo("/dev/video2", "Webcam")]
+    assert find_camera("webcam", cameras) is cameras[1]
+    assert find_camera("webcam", cameras[:1]) is cameras[0]
+    with pytest.raises(SourceError, match="There is no camera 'Webcam'"):
+        find_camera("Webcam", cameras[:1], exact=True)
+
+
+def test_cameras_of_one_name_are_told_apart() -> None:
+    cameras = [CameraInfo(f"/dev/video{n}", name) for n, name in enumerate(("HD", "HD Pro", "Eye", "Eye"))]
+    for wanted in cameras:
+        which = spec_of(wanted, cameras).removeprefix("camera:")
+        assert find_camera(which, cameras) is wanted
+        for rest in ([c for c in cameras if c is not wanted], [c for c in cameras if c.name != wanted.name]):
+            with pytest.raises(SourceError, match="There is no camera"):
+                find_camera(which, rest)
 
 
 def test_own_output_metadata_and_vanished_nodes_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -11,10 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from app.capture import EndOfSource, factory
+from app.capture import EndOfSource, Superseded, factory
 from app.capture.devices import CameraInfo
 from app.capture.factory import KINDS, open_source, settle, supervise
-from app.capture.supervisor import FIRST_WAIT, LONGEST_WAIT, SupervisedSource
+from app.capture.standin import StandIn
+from app.capture.supervisor import CHANGE_OVER, FIRST_WAIT, LONGEST_WAIT, SupervisedSource
 from app.frame import Image
 from app.problems import SourceError
 
@@ -141,6 +143,46 @@ def test_back_off_starts_anew_only_after_steady_delivery() -> None:
     list(islice(source.frames(Event()), 104))
     assert clock.waits == [0.25, 0.5, 1.0, 0.25]
     assert max(clock.waits) <= LONGEST_WAIT
+
+
+@pytest.mark.parametrize("fault", [SourceError("Unreadable.", "Look."), RuntimeError("a bug")])
+@pytest.mark.parametrize("midway", [False, True])
+def test_a_failure_ends_what_is_not_wanted_in_real_time(fault: Exception, midway: bool) -> None:
+    clock = Clock()
+    inner = FakeSource(clock, {2: fault}, live=False)
+    source = supervised(clock, opener(inner if midway else fault), realtime=False)
+    with pytest.raises(type(fault), match=str(fault)):
+        list(source.frames(Event()))
+    assert (clock.waits, inner.closed) == ([], int(midway))
+
+
+def test_another_source_takes_over_after_a_pause() -> None:
+    clock, seen = Clock(), []
+
+    def wait(stop: Event, seconds: float) -> bool:
+        seen.append((source.state, source.problem, source.name))
+        return clock.wait(stop, seconds)
+
+    first, second = FakeSource(clock, {2: Superseded()}), FakeSource(clock)
+    source = SupervisedSource(opener(first, second), name="auto", now=clock.now, wait=wait)
+    assert len(list(islice(source.frames(Event()), 4))) == 4
+    assert (first.closed, clock.waits, seen) == (1, [CHANGE_OVER], [("opening", None, "auto")])
+    assert (source.state, source.name) == ("live", "Fake")
+
+
+def test_a_stand_in_looks_seldom_and_gives_way() -> None:
+    clock, looks = Clock(), []
+
+    def better() -> bool:
+        looks.append(clock.time)
+        return len(looks) == 3
+
+    source = StandIn(FakeSource(clock, live=False, fps=25), better, 2.0, clock.now)
+    assert (source.name, source.fps, source.live) == ("Fake", 25, False)
+    with pytest.raises(Superseded):
+        while True:
+            source.read()
+    assert [round(at) for at in looks] == [102, 104, 106]
 
 
 def test_end_of_source() -> None:
@@ -305,3 +347,100 @@ def test_unplugged_camera_is_not_replaced_by_the_clip(monkeypatch: pytest.Monkey
     monkeypatch.setattr(source, "_wait", wait)
     assert len(list(islice(source.frames(Event()), 2))) == 2
     assert opened == ["HD Webcam", "HD Webcam"]
+
+
+def clip_then_camera(monkeypatch: pytest.MonkeyPatch, *, realtime: bool) -> tuple[list[str], SupervisedSource]:
+    """What is opened, and a source that began without a camera; one is plugged in after the clip's first second."""
+    clock, opened = Clock(), []
+    cameras: list[CameraInfo] = []
+
+    def fake(kind: str) -> Callable[[str, factory.Wish], FakeSource]:
+        def open_it(which: str, wish: factory.Wish) -> FakeSource:
+            opened.append(f"{kind}:{which}")
+            end = {300: EndOfSource()} if kind == "clip" else {}
+            return FakeSource(clock, end, live=kind == "camera")
+
+        return open_it
+
+    def plugged() -> list[CameraInfo]:
+        return cameras if clock.time < 101 else [CameraInfo("/dev/video0", "HD Webcam")]
+
+    for kind in ("camera", "clip"):
+        monkeypatch.setitem(KINDS, kind, (fake(kind), ""))
+    monkeypatch.setattr(factory, "list_cameras", plugged)
+    monkeypatch.setattr(factory, "LOOK_SECONDS", 3.0)
+    monkeypatch.setattr(factory.sys, "platform", "linux")
+    monkeypatch.setattr(factory, "StandIn", partial(StandIn, now=clock.now))
+    source = supervise("auto", **SIZE, realtime=realtime)
+    monkeypatch.setattr(source, "_now", clock.now)
+    monkeypatch.setattr(source, "_wait", clock.wait)
+    return opened, source
+
+
+def test_auto_leaves_the_clip_for_a_camera_that_is_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, source = clip_then_camera(monkeypatch, realtime=True)
+    at = [frame.captured_at for frame in islice(source.frames(Event()), 200)]
+    assert opened == ["clip:", "camera:HD Webcam"]
+    assert max(np.diff(at)) == pytest.approx(CHANGE_OVER, abs=0.1)
+    assert at[int(np.argmax(np.diff(at)))] == pytest.approx(103, abs=0.1)
+
+
+def test_a_conversion_of_the_clip_never_changes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, source = clip_then_camera(monkeypatch, realtime=False)
+    assert len(list(source.frames(Event()))) == 300
+    assert (opened, source.state) == (["clip:"], "ended")
+
+
+WEBCAM, TWIN = CameraInfo("/dev/video0", "Webcam"), CameraInfo("/dev/video4", "Webcam")
+OTHER = CameraInfo("/dev/video2", "Other Webcam 4K")
+
+
+@pytest.mark.parametrize(("first", "later"), [((WEBCAM, OTHER), OTHER), ((WEBCAM, TWIN), TWIN), ((WEBCAM,), OTHER)])
+@pytest.mark.parametrize("spec", ["auto", "camera", "camera:Webcam", "camera:0"])
+def test_an_unplugged_camera_is_not_replaced_by_one_of_a_like_name(
+    spec: str, first: tuple[CameraInfo, ...], later: CameraInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[CameraInfo] = []
+
+    def fake_camera(camera: CameraInfo, **_: object) -> FakeSource:
+        if camera.name == camera.id:  # not among those there are
+            raise SourceError("It is not there.", "")
+        opened.append(camera)
+        return FakeSource(Clock(), {1: SourceError("Unplugged.", "")})
+
+    waits: list[float] = []
+
+    def wait(stop: Event, seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 4
+
+    monkeypatch.setattr(factory.sys, "platform", "linux")
+    monkeypatch.setattr(factory, "CameraSource", fake_camera)
+    monkeypatch.setattr(factory, "list_cameras", lambda: [later] if opened else list(first))
+    source = supervise(spec, **SIZE)
+    monkeypatch.setattr(source, "_wait", wait)
+    assert len(list(source.frames(Event()))) == 1
+    assert (opened, source.state) == ([WEBCAM], "lost")
+
+
+def test_a_camera_by_a_part_of_its_name_is_waited_for_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = iter([[], [TWIN], [OTHER], [OTHER, WEBCAM]])
+    there: list[CameraInfo] = []
+
+    def fake_camera(camera: CameraInfo, **_: object) -> FakeSource:
+        opened.append(camera)
+        return FakeSource(Clock(), {1: SourceError("Unplugged.", "")})
+
+    def wait(stop: Event, seconds: float) -> bool:
+        there[:] = next(lists, [])
+        return not there
+
+    opened: list[CameraInfo] = []
+    monkeypatch.setattr(factory.sys, "platform", "linux")
+    monkeypatch.setattr(factory, "CameraSource", fake_camera)
+    monkeypatch.setattr(factory, "list_cameras", lambda: list(there))
+    source = supervise("camera:webc", **SIZE)
+    monkeypatch.setattr(source, "_wait", wait)
+    next(lists)
+    assert len(list(source.frames(Event()))) == 2
+    assert opened == [TWIN, WEBCAM], "the same, plugged in again elsewhere; never the one whose name it is a part of"

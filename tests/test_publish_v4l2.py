@@ -117,6 +117,25 @@ def test_pictures_are_fitted_where_a_reader_keeps_another_size(kernel: Kernel, d
     assert y[18, 1] == 16 and u[9, 1] == 128, "black bars beside"
 
 
+def test_it_tells_who_keeps_it_in_a_size_and_takes_pictures_of_another(
+    kernel: Kernel, device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = opened(device, 64, 48)
+    held = [(os.getpid(), "me")]
+    monkeypatch.setattr(v4l2, "holders", lambda _: held)
+    assert (sink.fitted, sink.watched) == (False, False)
+    held.append((7, "firefox"))
+    assert sink.watched
+    sink.write(picture(128, 96))  # the size was changed while it is watched
+    sink.write(picture(64, 48))
+    sink.close()
+    assert device.read_bytes() == picture(64, 48).i420.tobytes() * 2
+    kernel.kept = (64, 36)
+    sink = opened(device, 64, 48)
+    assert sink.fitted
+    sink.close()
+
+
 def test_another_format_that_is_kept_is_refused(kernel: Kernel, device: Path) -> None:
     kernel.kept, kernel.fourcc = (64, 48), int.from_bytes(b"YUYV", "little")
     assert "64x48 YUYV" in refused(device).message

@@ -7,6 +7,7 @@ The contract, for whoever writes the next source:
   `read`. It blocks until there is one, at most about two seconds, then raises `SourceError` (the device stalled or
   went away). It raises `EndOfSource` when there will be no more frames; a source that loops never does. It raises
   `BrokenFrame` when only this frame is lost and the next `read` goes on with the one after it.
+- It raises `Superseded` when another source is to take its place.
 - `fps` is the rate it delivers at, in frames a second, 0 where it does not know. A source that is not `live`
   (files, images, the test pattern) returns as fast as it can: whoever reads it keeps the pace.
 - A source that can decode into an array of the caller's is `Pooled`: `read_into` returns that array, or another of its
@@ -32,6 +33,10 @@ class EndOfSource(Exception):
 
 class BrokenFrame(SourceError):
     """One frame cannot be read; the source is well otherwise."""
+
+
+class Superseded(Exception):
+    """Another source is to take this one's place, which is no error: it is opened anew, as that one."""
 
 
 class Source(Protocol):

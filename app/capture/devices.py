@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import cv2
 
 from app.capture import v4l2
 from app.capture.v4l2 import Mode
-from app.problems import SourceError
 
 OWN_NAME = "Greenroom"
 """The label of our virtual camera: offering it as a source would feed the picture back into itself."""
@@ -69,26 +68,6 @@ def list_cameras() -> list[CameraInfo]:
     """
     found = _linux_cameras() if sys.platform == "linux" else _probed_cameras()
     return sorted(found, key=lambda camera: camera.order)
-
-
-def find_camera(which: str, cameras: Sequence[CameraInfo]) -> CameraInfo:
-    """Pick a camera by its id, its number N (/dev/videoN on Linux) or a part of its name; "" picks the first.
-
-    Raises:
-        SourceError: there is none such; the cure lists those there are.
-    """
-    if not cameras:
-        raise SourceError("No camera was found.", "Plug one in, or choose a video file, `clip` or `pattern`.")
-    if not which:
-        return cameras[0]
-    for camera in cameras:
-        if which in (camera.id, camera.id.removeprefix("/dev/video")):
-            return camera
-    for camera in cameras:
-        if which.casefold() in camera.name.casefold():
-            return camera
-    there = ", ".join(f"{camera.name} ({camera.id})" for camera in cameras)
-    raise SourceError(f"There is no camera {which!r}.", f"Plug it in, or choose one of: {there}.")
 
 
 def _linux_cameras(dev: Path = Path("/dev")) -> list[CameraInfo]:

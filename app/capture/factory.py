@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.capture import Source
 from app.capture.camera import CameraSource
-from app.capture.devices import CameraInfo, find_camera, list_cameras
+from app.capture.devices import CameraInfo, list_cameras
 from app.capture.file import FolderSource, ImageSource, VideoFileSource
 from app.capture.image import MAX_SIDE, SUFFIXES
+from app.capture.naming import find_camera, is_id, spec_of
+from app.capture.standin import StandIn
 from app.capture.supervisor import SupervisedSource
 from app.capture.testpattern import TestPattern
 from app.problems import SourceError
@@ -19,12 +21,21 @@ from assets import asset
 
 CLIP = "clips/sample.mp4"
 
+_INDEFINITE = ("auto", "camera")
+"""Kinds of sources that mean another one when other cameras are there."""
+
+LOOK_SECONDS = 3.0 if sys.platform == "linux" else 30.0
+"""Pause between two looks for a camera while the clip stands in for it. On Linux a look takes a few milliseconds, less
+than the clip waits for its next frame; elsewhere cameras are found by opening them, which may hold the clip up for
+seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is wanted of a source besides where it comes from: pixels, frames a second, begin again at the end.
 
-    `max_side` bounds the pictures of files: they are shrunk to it as they are read.
+    `max_side` bounds the pictures of files: they are shrunk to it as they are read. `exact` takes no camera for a part
+    of its name.
     """
 
     width: int
@@ -32,13 +43,14 @@ class Wish:
     fps: float
     loop: bool
     max_side: int = MAX_SIDE
+    exact: bool = False
 
 
 def _camera(which: str, wish: Wish) -> Source:
     cameras = list_cameras()
     if which.startswith("/dev/") and all(camera.id != which for camera in cameras):
         cameras = [CameraInfo(which, which)]  # opened all the same: the trouble with it then has its own cure
-    camera = find_camera(which, cameras)
+    camera = find_camera(which, cameras, exact=wish.exact)
     return CameraSource(camera, width=wish.width, height=wish.height, fps=wish.fps)
 
 
@@ -82,32 +94,48 @@ def open_source(spec: str, *, width: int, height: int, fps: float, loop: bool) -
 
 
 def settle(spec: str) -> str:
-    """Make a specification definite: `auto` and `camera` become the one camera they mean now, by its name.
+    """Make a specification definite: `auto` and `camera` become the one camera they mean now; see `spec_of`.
 
     So a source that is opened again later is the same: a camera that was unplugged is waited for, rather than
     replaced by the clip or by another camera. Where no camera is there, `auto` becomes `clip`.
     """
-    if spec not in ("auto", "camera"):
+    if spec not in _INDEFINITE:
         return spec
-    cameras = [camera for camera in list_cameras() if spec == "camera" or not camera.virtual]
-    if not cameras:
-        return "clip" if spec == "auto" else spec
-    # By name on Linux, where a camera may get another number when it is plugged in again.
-    return f"camera:{cameras[0].name if sys.platform == 'linux' else cameras[0].id}"
+    return _definite(spec) or ("clip" if spec == "auto" else spec)
+
+
+def _definite(spec: str) -> str | None:
+    """The one source that a specification means with the cameras of now, None while there is none such."""
+    kind, _, which = spec.partition(":")
+    if kind not in _INDEFINITE or (which.isdigit() and sys.platform != "linux"):  # where to list them takes seconds
+        return spec
+    cameras = list_cameras()
+    try:
+        camera = find_camera(which, [camera for camera in cameras if kind == "camera" or not camera.virtual])
+    except SourceError:
+        return None
+    return spec if is_id(which, camera) else spec_of(camera, cameras)
 
 
 def supervise(spec: str, *, width: int, height: int, fps: float, loop: bool, realtime: bool = True) -> SupervisedSource:
     """A source that is kept alive. It is opened where its frames are asked for, not here, so this never fails.
 
-    Large pictures are shrunk to twice what is wanted, or scaling them would take longer than a frame has time.
+    Large pictures are shrunk to twice what is wanted, or scaling them would take longer than a frame has time. A camera
+    that was found once is the only one from then on. In real time, the clip that `auto` takes gives way to the first
+    camera that is plugged in.
     """
-    definite: list[str] = []
+    definite: str | None = None
     wish = Wish(width, height, fps, loop, max_side=2 * max(width, height))
 
     def reopen() -> Source:
-        if not definite or definite[0] == "camera":
-            definite[:] = [settle(spec)]
-        return _open(definite[0], wish)
+        nonlocal definite
+        definite = definite or _definite(spec)
+        if definite is not None:
+            return _open(definite, replace(wish, exact=True))
+        if spec != "auto":
+            return _open(spec, wish)
+        clip = _open("clip", wish)
+        return StandIn(clip, lambda: _definite(spec) is not None, LOOK_SECONDS) if realtime else clip
 
     return SupervisedSource(reopen, name=spec, fps=fps, realtime=realtime)
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from threading import Event
 from typing import Literal, NamedTuple
 
-from app.capture import BrokenFrame, EndOfSource, Pooled, Source
+from app.capture import BrokenFrame, EndOfSource, Pooled, Source, Superseded
 from app.frame import Image
 from app.problems import Problem, SourceError
 
@@ -19,6 +19,10 @@ FIRST_WAIT = 0.25
 LONGEST_WAIT = 4.0
 """Seconds between attempts double from the first to the longest: a camera that is back is seen within four seconds, and
 looking for one costs nothing that can be measured."""
+
+CHANGE_OVER = 1.0
+"""Seconds between a source and the one that takes its place: the system makes the nodes of a camera one by one and then
+sets their group, and the pipeline meanwhile forgets what the frames of the old one looked like (`FORGET_SECONDS`)."""
 
 STEADY = 2.0
 """Seconds a source must deliver before its next failure is waited for from the beginning again, so that one that fails
@@ -55,7 +59,8 @@ class SupervisedSource:
         open_source: opens the source anew, or raises `SourceError`.
         name: what to call it before it is open.
         fps: the pace of sources that are not live and know none themselves.
-        realtime: keep the pace of sources that are not live; without, they are read as fast as they can be.
+        realtime: keep the pace of sources that are not live, and open again what fails. Without, sources are read as
+            fast as they can be, and a failure is the end.
         now, wait: the clock, and how to wait for seconds or the event (True when the event came), for tests.
     """
 
@@ -71,7 +76,7 @@ class SupervisedSource:
     ) -> None:
         self.name = name
         self.fps = fps
-        self._wished_fps = fps
+        self._wished_name, self._wished_fps = name, fps
         self._open = open_source
         self._realtime = realtime
         self._now = now
@@ -95,6 +100,9 @@ class SupervisedSource:
             stop: ends them.
             lend: gives an array for the next frame to be decoded into where the source can do that; with the frame it
                 comes back.
+
+        Raises:
+            SourceError: it cannot be opened or read, and is not wanted in real time: nobody plugs a file in again.
         """
         delay = FIRST_WAIT
         while not stop.is_set():
@@ -109,9 +117,18 @@ class SupervisedSource:
             except EndOfSource as end:
                 self._condition = ("ended", end.problem)
                 return
+            except Superseded:
+                self.name, self._condition = self._wished_name, ("opening", None)
+                if self._wait(stop, CHANGE_OVER):
+                    return
+                continue
             except SourceError as error:
+                if not self._realtime:
+                    raise
                 problem = error.problem
             except Exception as error:  # a fault in a source must not end the call: say it, and try again
+                if not self._realtime:
+                    raise
                 log.exception("The source failed")
                 problem = Problem("source", f"The source failed: {error!r}.", "It is opened again by itself.")
             else:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFileSystemWatcher, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.capture.naming import spec_of
 from app.gui import dialogs
 from app.gui.controls import Choice, Name, Switch, option, tool_button
 from app.gui.icons import icon
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
-from app.gui.wording import LABELS, plain, source_label
+from app.gui.wording import LABELS, automatic, plain, source_label
 from app.problems import Problem
 from app.settings import Settings
+from app.status import Status
 
 if TYPE_CHECKING:  # it imports cv2, which takes a while
     from app.capture.devices import CameraInfo
@@ -35,14 +36,6 @@ def find_cameras() -> list[CameraInfo]:
     return list_cameras()
 
 
-def spec_of(camera: CameraInfo, cameras: Sequence[CameraInfo]) -> str:
-    """The source that means this camera: by its name, which stays when it is plugged in elsewhere, if no other's
-    contains it, and where names are more than numbers."""
-    others = [other.name.casefold() for other in cameras if other is not camera]
-    named = sys.platform == "linux" and not any(camera.name.casefold() in name for name in others)
-    return f"camera:{camera.name if named else camera.id}"
-
-
 class Camera(QWidget):
     """Chooses the source.
 
@@ -59,6 +52,7 @@ class Camera(QWidget):
         self._jobs = jobs
         self._cameras: list[CameraInfo] = []
         self._source = "auto"
+        self._running = ""
         self.source = Choice(plain(LABELS["source"]), option("source").help)
         self.source.activated.connect(lambda index: self._picked(self.source.itemData(index)))
         self.again = tool_button("Look for cameras again", "Look for cameras again (F5).")
@@ -101,19 +95,26 @@ class Camera(QWidget):
             self._arrange()
         self.source.setCurrentIndex(self.source.findData(self._source))
 
+    def show_status(self, settings: Settings, status: Status | None) -> None:
+        """Show what the automatic choice is: what runs, which is not always the first of those there are."""
+        running = automatic(settings, status)
+        if running != self._running:
+            self._running = running
+            self._arrange()
+
     def _arrange(self) -> None:
         real = [camera for camera in self._cameras if not camera.virtual]
-        first = f"Automatic: {real[0].name if real else 'sample clip'}"
+        first = f"Automatic: {self._running or (real[0].name if real else 'sample clip')}"
         entries = {"auto": first} | {spec_of(c, self._cameras): c.name for c in self._cameras}
         entries |= {"clip": source_label("clip"), "pattern": source_label("pattern")}
         entries.setdefault(self._source, source_label(self._source))
         entries[FILE] = "Video or picture file…"
-        if [self.source.itemData(i) for i in range(self.source.count())] != list(entries) or (
-            self.source.itemText(0) != first
-        ):
+        if [self.source.itemData(i) for i in range(self.source.count())] != list(entries):
             self.source.clear()
             for source, title in entries.items():
                 self.source.addItem(title, source)
+        for index, title in enumerate(entries.values()):
+            self.source.setItemText(index, title)
         self.source.setCurrentIndex(self.source.findData(self._source))
 
     def _picked(self, source: str) -> None:

@@ -252,6 +252,7 @@ class Window(QWidget):
         alarm = settings.effect == "none"
         self.preview.show_notes(pill(settings, status), badge(settings, status), figures_line(settings, status), alarm)
         self.advanced.show_status(settings, status)
+        self.camera.show_status(settings, status)
         self.call.show_sinks(tuple(status.sinks) if status else ())
 
     def _show_picture(self) -> None:

@@ -206,6 +206,13 @@ def _source_name(settings: Settings, status: Status) -> str:
     return status.source_name or "camera"
 
 
+def automatic(settings: Settings, status: Status | None) -> str:
+    """What the automatic choice of a source has chosen, "" while it has not, or something else is chosen."""
+    if settings.source != "auto" or status is None or status.source_name in ("", "auto"):
+        return ""
+    return _source_name(settings, status)
+
+
 def _covered(status: Status) -> Line:
     if status.segmenter == "loading":
         return Line("busy", "Getting ready: until your outline is known, the whole frame is covered.")

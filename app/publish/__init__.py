@@ -8,7 +8,8 @@ The contract, for whoever writes the next sink:
   needs beyond the call. It raises `SinkError` when the device went away, the disk is full and so on: the pipeline then
   calls `close`, tells the user and opens the sink again later.
 - A sink may have `watched`: True while somebody watches and therefore relies on its size. Such a sink fits pictures of
-  another size into its own, so that the pipeline can keep it open when its size is changed.
+  another size into its own, so that the pipeline can keep it open when its size is changed. It may also have `fitted`:
+  True where the device insisted on another size than it was opened for. Once nobody watches it is opened anew.
 - A sink may have `abandon`, called before `close` when the pictures ended early, by an error: what it wrote must not
   take the place of something whole.
 - All calls come from one thread; `close` is called once, also after an error, and afterwards nothing else is. It leaves

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from app.compose.planes import new_i420, planes
-from app.frame import Image
+from app.frame import Image, Picture
 
 
 class Fit:
@@ -32,3 +32,23 @@ class Fit:
             inner = target[y : y + height, x : x + width]
             np.copyto(inner, cv2.resize(plane, (width, height), interpolation=self._method))
         return self._picture
+
+
+class Fitter:
+    """Brings pictures of whatever size to one size; those that have it are left as they are.
+
+    Args:
+        target: width and height that is wanted, both even.
+    """
+
+    def __init__(self, target: tuple[int, int]) -> None:
+        self.target = target
+        self._fit: tuple[tuple[int, int], Fit] | None = None
+
+    def __call__(self, picture: Picture) -> Image:
+        """The picture's I420, fitted where need be; it is overwritten by the next call."""
+        if picture.size == self.target:
+            return picture.i420
+        if self._fit is None or self._fit[0] != picture.size:
+            self._fit = (picture.size, Fit(picture.size, self.target))
+        return self._fit[1](picture.i420)

@@ -7,11 +7,11 @@ import json
 import threading
 from fractions import Fraction
 
-from app.frame import Image, Picture
+from app.frame import Picture
 from app.problems import SinkError
 from app.publish import libpipewire as pw
 from app.publish import spa
-from app.publish.fit import Fit
+from app.publish.fit import Fitter
 
 DEFAULT_NAME = "Greenroom"
 _ANSWER_SECONDS = 3.0
@@ -36,7 +36,7 @@ class PipeWireSink:
     def __init__(self, width: int, height: int, fps: float, label: str = DEFAULT_NAME) -> None:
         self.name = f"pipewire:{label}"
         self._width, self._height = width, height
-        self._fit: tuple[tuple[int, int], Fit] | None = None
+        self._fit = Fitter((width, height))
         # The contract between the threads: written by `write`, read by `_on_process`, both with the loop's lock held.
         self._picture: ctypes.Array[ctypes.c_char] = ctypes.create_string_buffer(width * height * 3 // 2)
         self._captured_ns = self._seq = 0
@@ -62,7 +62,7 @@ class PipeWireSink:
         Raises:
             SinkError: PipeWire went away or ended the stream.
         """
-        i420 = picture.i420 if picture.size == (self._width, self._height) else self._fitted(picture)
+        i420 = self._fit(picture)
         self._pw.pw_thread_loop_lock(self._loop)
         try:
             if self._state <= pw.STATE_UNCONNECTED:
@@ -83,11 +83,6 @@ class PipeWireSink:
         self._pw.pw_thread_loop_stop(self._loop)
         self._pw.pw_context_destroy(self._context)  # ends the connection as well
         self._pw.pw_thread_loop_destroy(self._loop)
-
-    def _fitted(self, picture: Picture) -> Image:
-        if self._fit is None or self._fit[0] != picture.size:
-            self._fit = (picture.size, Fit(picture.size, (self._width, self._height)))
-        return self._fit[1](picture.i420)
 
     def _connect(self, label: str, fps: float) -> None:
         self._pw.pw_thread_loop_start(self._loop)

@@ -12,7 +12,7 @@ from app.capture.v4l2 import holders
 from app.frame import Picture
 from app.problems import SinkError
 from app.publish import v4l2_ioctl
-from app.publish.fit import Fit
+from app.publish.fit import Fitter
 
 LABEL = "Greenroom"
 DRIVER = "v4l2 loopback"
@@ -85,8 +85,8 @@ def how_to_load(modules: Path | None = None) -> str:
 class V4l2Sink:
     """Publishes on a v4l2loopback device; see `app.publish` for the contract.
 
-    If a reader keeps the device in another size, which cannot change before it lets go, pictures are fitted into that
-    size.
+    If a reader keeps the device in another size, which cannot change before it and this sink let go, pictures are
+    fitted into that size.
 
     Args:
         device: see `find_loopback`.
@@ -101,10 +101,16 @@ class V4l2Sink:
         self._handle = _open(self.path)
         try:
             _check(self._handle, self.path)
-            self._fit = self._start(width, height, fps)
+            self._fit = Fitter(self._start(width, height, fps))
         except BaseException:
             os.close(self._handle)
             raise
+        self.fitted = self._fit.target != (width, height)
+
+    @property
+    def watched(self) -> bool:
+        """Whether another program holds the device, as far as this user may see."""
+        return any(process != os.getpid() for process, _ in holders(Path(self.path)))
 
     def write(self, picture: Picture) -> None:
         """Publish a picture; the kernel copies it.
@@ -112,7 +118,7 @@ class V4l2Sink:
         Raises:
             SinkError: the device went away.
         """
-        i420 = self._fit(picture.i420) if self._fit else picture.i420
+        i420 = self._fit(picture)
         try:
             written = os.write(self._handle, i420.data)
         except OSError as error:
@@ -125,8 +131,8 @@ class V4l2Sink:
         """Let go of the device; readers see that it ended."""
         os.close(self._handle)
 
-    def _start(self, width: int, height: int, fps: float) -> Fit | None:
-        """Set format and rate and become the device's writer; what fits pictures if it insists on another size."""
+    def _start(self, width: int, height: int, fps: float) -> tuple[int, int]:
+        """Set format and rate and become the device's writer; the size it takes, which may be another."""
         try:
             pix = v4l2_ioctl.set_output_format(self._handle, width, height)
         except OSError as error:
@@ -149,8 +155,7 @@ class V4l2Sink:
             # Readers take the rate for advice; a device that has none still shows every picture.
             if error.errno not in (errno.EINVAL, errno.ENOTTY):
                 raise SinkError(f"{self.path} takes no rate ({error.strerror}).", _held(self.path)) from error
-        size = (pix.width, pix.height)
-        return None if size == (width, height) else Fit((width, height), size)
+        return pix.width, pix.height
 
 
 def _open(path: str) -> int:

@@ -141,6 +141,42 @@ def test_a_watched_camera_keeps_its_size(desktop: Desktop) -> None:
     desktop.stop(name)
 
 
+def test_a_size_that_was_changed_in_a_call_comes_after_it(desktop: Desktop) -> None:
+    program = """
+        import time
+        from app import publisher as module
+        from app.compose.planes import from_bgr
+        from app.frame import Picture
+        from app.publish.factory import open_sink
+        from scene import LENGTH, background
+        module.FIRST_LOOK = 1.0
+        sinks = []
+        def opened(*wish):
+            sinks.append(open_sink(*wish, realtime=True))
+            print("opened", *wish, flush=True)
+            return sinks[-1]
+        publisher = module.Publisher(opened)
+        size, n = (640, 480), 0
+        while True:
+            publisher.configure(("pipewire",), *size, 30)
+            publisher.write(Picture(n, time.monotonic(), from_bgr(background(n % LENGTH, *size))))
+            size = (320, 240) if sinks[-1].watched else size
+            n += 1
+            time.sleep(1 / 30)
+    """
+    tests = str(Path(__file__).parent)
+    name = "resized"
+    desktop.start(name, sys.executable, "-c", f"import sys; sys.path[:0] = ['', '{tests}']\n{textwrap.dedent(program)}")
+    wait_for("the camera", desktop.camera)
+    with gstreamer(desktop) as reader:
+        check_all(reader.frames(45), *SIZE)
+    wait_for("the new size", lambda: "opened pipewire 320 240" in desktop.log(name))
+    wait_for("the camera in it", desktop.camera)
+    with gstreamer(desktop, (320, 240)) as reader:
+        check_all(reader.frames(10), 320, 240)
+    desktop.stop(name)
+
+
 def test_a_killed_producer_comes_back_under_its_name(desktop: Desktop, project: Path, arguments: list[str]) -> None:
     name = desktop.greenroom(*arguments, project=project)
     with gstreamer(desktop) as reader:

@@ -1,0 +1,109 @@
+"""Sinks that are not as they should be: kept while somebody watches, opened anew when nobody does."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import publisher as module
+from app.compose.card import card
+from app.frame import Picture
+from app.publisher import FIRST_LOOK, LAST_LOOK, Publisher
+
+
+class FakeSink:
+    """A device; `looks` counts how often it was asked for its watchers."""
+
+    name = "fake"
+
+    def __init__(self, size: tuple[int, int], *, watched: bool = False, fitted: bool = False) -> None:
+        self.size, self.fitted = size, fitted
+        self.in_use = watched
+        self.looks = self.written = 0
+        self.closed = False
+
+    @property
+    def watched(self) -> bool:
+        self.looks += 1
+        return self.in_use
+
+    def write(self, picture: Picture) -> None:
+        assert not self.closed
+        self.written += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Bench:
+    """A publisher with a clock of its own, and the sinks it opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time = 100.0
+        self.sinks: list[FakeSink] = []
+        self.watched = self.fitted = False
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.time)
+        self.publisher = Publisher(self._open)
+
+    def _open(self, spec: str, width: int, height: int, fps: float) -> FakeSink:
+        self.sinks.append(FakeSink((width, height), watched=self.watched, fitted=self.fitted))
+        return self.sinks[-1]
+
+    def write(self, seconds: float) -> None:
+        """Write 30 pictures a second."""
+        for _ in range(round(30 * seconds)):
+            self.time += 1 / 30
+            assert self.publisher.write(Picture(0, 0.0, card(64, 48)))
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+def test_after_the_last_watcher_has_gone_the_new_size_comes(bench: Bench) -> None:
+    bench.watched = True
+    bench.publisher.configure(("auto",), 64, 48, 30)
+    bench.publisher.configure(("auto",), 128, 96, 30)
+    bench.write(60)
+    (old,) = bench.sinks
+    assert not old.closed and old.written == 1800
+    assert old.looks <= 60 / FIRST_LOOK + 1, "a look is no matter of each picture"
+    old.in_use = bench.watched = False
+    bench.write(FIRST_LOOK + 1)
+    assert old.closed and [sink.size for sink in bench.sinks] == [(64, 48), (128, 96)]
+    bench.write(60)
+    assert len(bench.sinks) == 2 and bench.sinks[-1].looks == 0, "all is as it should be"
+
+
+def test_a_size_that_is_changed_back_leaves_the_sink_alone(bench: Bench) -> None:
+    bench.watched = True
+    for size in ((64, 48), (128, 96), (64, 48)):
+        bench.publisher.configure(("auto",), *size, 30)
+    bench.sinks[0].in_use = False
+    bench.write(60)
+    assert len(bench.sinks) == 1 and not bench.sinks[0].closed
+
+
+def test_a_device_that_insisted_on_another_size_is_tried_again(bench: Bench) -> None:
+    bench.watched = bench.fitted = True
+    bench.publisher.configure(("auto",), 64, 48, 30)
+    bench.write(60)
+    assert len(bench.sinks) == 1
+    bench.sinks[0].in_use = bench.watched = bench.fitted = False
+    bench.write(FIRST_LOOK + 1)
+    assert len(bench.sinks) == 2
+    bench.write(60)
+    assert len(bench.sinks) == 2
+
+
+def test_it_is_tried_ever_more_seldom_where_it_is_in_vain(bench: Bench) -> None:
+    bench.fitted = True  # for somebody who cannot be seen
+    bench.publisher.configure(("auto",), 64, 48, 30)
+    bench.write(3600)
+    assert 3600 / LAST_LOOK < len(bench.sinks) < 3600 / LAST_LOOK + 8
+
+
+def test_a_sink_that_nobody_watches_changes_at_once(bench: Bench) -> None:
+    bench.publisher.configure(("auto",), 64, 48, 30)
+    bench.publisher.configure(("auto",), 128, 96, 30)
+    assert [sink.closed for sink in bench.sinks] == [True, False]
