@@ -57,10 +57,7 @@ def test_every_runtime_finds_the_person_of_the_clip_alike(model: Model) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
-def test_a_painted_person_is_found(model: Model, request: pytest.FixtureRequest) -> None:
-    if model.name == "hd":
-        fault = "since it sees 384×216 it cuts flat dark hair off (models/cards/hd.md): to be mended by training"
-        request.applymarker(pytest.mark.xfail(reason=fault, strict=True))
+def test_a_painted_person_is_found(model: Model) -> None:
     painted = [paint_person(model.input.width, model.input.height, seed) for seed in range(4)]
     found = alphas(model, [picture for picture, _ in painted], "onnxruntime")[..., 0]
     for alpha, (_, truth) in zip(found, painted, strict=True):
