@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from assets import asset
 from backends import BACKENDS, get_backend
 from models.evaluation import metrics
-from models.evaluation.__main__ import twice
+from models.evaluation.__main__ import open_network, together, twice
 from models.evaluation.clips import with_true_edge
 from models.evaluation.ours import open_file
 from models.manifest import Model, manifest
@@ -158,3 +158,12 @@ def test_a_second_look_at_the_mirror_image_is_mirrored_back() -> None:
     np.testing.assert_array_equal(mask, frame[..., 0] / 255)
     ramp = np.linspace(0, 1, 6, dtype=np.float32)[None].repeat(4, 0)
     np.testing.assert_allclose(twice(lambda image: ramp)(frame), 0.5, atol=1e-6)
+
+
+def test_together_is_the_mean_at_the_larger_size() -> None:
+    small, large = np.full((9, 16), 0.2, np.float32), np.full((18, 32), 0.6, np.float32)
+    frame = np.zeros((36, 64, 3), np.uint8)
+    mean = together([lambda _: small, lambda _: large])(frame)
+    assert mean.shape == (18, 32) and mean.dtype == np.float32
+    assert np.allclose(mean, 0.4)
+    assert open_network("lite+hd", None)(frame).shape == open_network("hd", None)(frame).shape

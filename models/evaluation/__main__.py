@@ -6,7 +6,8 @@ MODEL is a name in the manifest, the path of an .onnx or .tflite file with the s
 the folder with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider or of LiteRT. With
 --time, the networks alone also run in turns, so that whatever else the machine does befalls all of them alike.
 
-MODEL may also be a folder of finished mattes, <clip>/*.png, as `greenroom matte` writes them: the whole product's.
+MODEL may also be some of these joined by +, for the mean of their masks, or a folder of finished mattes, <clip>/*.png,
+as `greenroom matte` writes them: the whole product's.
 """
 
 from __future__ import annotations
@@ -53,11 +54,24 @@ def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
     """Open anything that the command line may name, for one clip."""
     if Path(name).is_dir():
         return replay(Path(name) / clip)
+    if "+" in name:
+        return together([open_network(part, peers) for part in name.split("+")])
     if name not in (*PEERS, RVM):
         return open_own(name)
     if peers is None:
         raise ModelError(f"{name} is a peer: name the folder that holds its file with --peers")
     return open_peer(name, peers, 1)
+
+
+def together(mattings: list[Matting]) -> Matting:
+    """The mean of some networks' masks, at the largest of their sizes."""
+
+    def run(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        masks = [matting(frame) for matting in mattings]
+        size = max(mask.shape for mask in masks)[::-1]
+        return np.asarray(np.mean([cv2.resize(mask, size) for mask in masks], axis=0), np.float32)
+
+    return run
 
 
 def twice(matting: Matting) -> Matting:
@@ -143,7 +157,7 @@ def main() -> int:
             matting = open_network(name, args.peers, clip.name)
             clip_scores[clip.name] = score_clip(twice(matting) if args.twice else matting, clip, args.true_edge)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
-    networks = [name for name in args.models if not Path(name).is_dir()]
+    networks = [name for name in args.models if "+" not in name and not Path(name).is_dir()]
     times = time_networks(networks, args.peers) if args.time else {}
     if args.json:
         scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}
