@@ -35,14 +35,10 @@ from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loader
 from app.settings import NETWORK_SETTINGS, Settings
+from app.shown import CARD_SECONDS, Shown
 from app.slot import Slot
 from app.status import Status, Stopwatch
 from backends import BackendError
-
-FREEZE_SECONDS, FREEZE_FRAMES = 1.0, 2.5
-"""After this long without a picture the source has frozen: 1 s is longer than any camera's pause for exposure or
-focus, and shorter than people need to ask whether the picture hangs; at rates of 2 a second and less, two frames
-missing."""
 
 EARLY = 0.25
 """A frame may come this share of a period early and still be taken, when a source faster than wanted is thinned out:
@@ -50,9 +46,6 @@ half a period would be the borderline of 60 to 30 a second, where a camera's jit
 
 FASTER = 1.1
 """A source is thinned out from this ratio on; below, every frame is taken, however unevenly they come."""
-
-CARD_SECONDS = 0.2
-"""Pause between two cards: 5 a second keep every consumer's stream alive."""
 
 PATIENCE = 30
 """So many untrusted masks in a row make a device suspect, and another is tried: one second."""
@@ -98,8 +91,8 @@ class Pipeline:
         self._mask_problem: Problem | None = None
         self._captured = self._published = self._covered = 0
         self._sinks_configured: tuple[Any, ...] = ()
-        self._protected = self._card = True
-        self._raw, self._shown_at = False, 0.0
+        self._protected = True
+        self._shown = Shown()
         self._times: deque[float] = deque(maxlen=120)
         self._preview: Image | None = None
         self._preview_lock = threading.Lock()
@@ -172,7 +165,7 @@ class Pipeline:
             segmenter="ready" if loaded else "failed" if failed else "loading",
             segmenter_name=loaded.name if loaded else "",
             protected=self._protected,
-            card=self._card,
+            card=self._shown.card,
             sinks=self._publisher.states(),
             fps=len(recent) / 2.0,
             captured=self._captured,
@@ -334,34 +327,25 @@ class Pipeline:
         try:
             while not self._stopping.is_set():
                 self._configure_sinks()
-                picture = self._outbox.take(self._patience())
+                # A conversion, which has no cards, looks as often whether it is to stop.
+                wait = self._shown.patience(self._settings.fps) if self._realtime else CARD_SECONDS
+                picture = self._outbox.take(wait)
                 # The settings may have changed during the wait; what the user has just hidden is hidden from now on.
                 settings = self._configure_sinks()
                 if picture is not None:
                     self._write(picture, settings)
                 elif self._outbox.ended:
                     break
-                elif self._realtime and (self._is_hidden(settings) or self._patience() <= 0):
+                elif self._realtime and (self._shown.is_hidden(settings) or not self._shown.patience(settings.fps)):
                     self._write_card(settings)
         finally:
             source = self._source
             whole = self._error is None and (source is None or source.problem is None)
             self._publisher.close(whole=whole)
 
-    def _patience(self) -> float:
-        """Seconds until a card is due; a conversion, which has none, looks as often whether it is to stop."""
-        if not self._realtime:
-            return CARD_SECONDS
-        pause = CARD_SECONDS if self._card else max(FREEZE_SECONDS, FREEZE_FRAMES / self._settings.fps)
-        return max(0.0, self._shown_at + pause - time.monotonic())
-
-    def _is_hidden(self, settings: Settings) -> bool:
-        """Whether what was written last may not be seen any more."""
-        return not self._card and (not settings.on_air or (self._raw and settings.effect != "none"))
-
     def _write_card(self, settings: Settings) -> None:
-        self._card, self._raw, self._shown_at = True, False, time.monotonic()
-        self._publisher.write(Picture(-1, self._shown_at, card(*settings.dimensions)))
+        self._publisher.write(Picture(-1, time.monotonic(), card(*settings.dimensions)))
+        self._shown.published(card=True)
         self._show(card(*settings.dimensions))
 
     def _configure_sinks(self) -> Settings:
@@ -378,12 +362,12 @@ class Pipeline:
         if picture.size != settings.dimensions:
             return
         hidden = picture.raw and settings.effect != "none"
-        self._card, self._raw = not settings.on_air, picture.raw and not hidden
         instead = Picture(-1, picture.captured_at, card(*picture.size))
         start = time.monotonic()
         taken = self._publisher.write(picture if settings.on_air and not hidden else instead)
         self._give_cutout(picture)
-        now = self._shown_at = time.monotonic()
+        self._shown.published(card=not settings.on_air, raw=picture.raw and not hidden)
+        now = time.monotonic()
         self._stopwatch.add("publish", now - start)
         self._stopwatch.add("total", now - picture.captured_at)
         self._times.append(now)

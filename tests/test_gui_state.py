@@ -99,19 +99,24 @@ def test_what_was_wrong_with_the_file_is_told_and_can_be_dismissed(stage: Stage)
     assert shown(window) == []
 
 
-def test_settings_that_cannot_be_saved_are_told_until_they_can(
-    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def unsaved(stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Window:
+    """A window whose change could not be saved, which is told; now there is room."""
     window = stage.open()
-    original = settings_file.save
 
     def full(settings: Settings) -> None:
         raise SettingsError("The settings could not be saved.", "Make room.")
 
-    monkeypatch.setattr(settings_file, "save", full)
-    window.change({"blur": 10})
-    qtbot.waitUntil(lambda: [p.cure for p in shown(window)] == ["Make room."], timeout=PATIENCE)
-    monkeypatch.setattr(settings_file, "save", original)
+    with monkeypatch.context() as disk:
+        disk.setattr(settings_file, "save", full)
+        window.change({"blur": 10})
+        qtbot.waitUntil(lambda: [p.cure for p in shown(window)] == ["Make room."], timeout=PATIENCE)
+    return window
+
+
+def test_settings_that_cannot_be_saved_are_told_until_they_can(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = unsaved(stage, qtbot, monkeypatch)
     window.change({"blur": 11})
     qtbot.waitUntil(lambda: shown(window) == [], timeout=PATIENCE)
 
@@ -119,16 +124,7 @@ def test_settings_that_cannot_be_saved_are_told_until_they_can(
 def test_settings_that_could_not_be_saved_are_saved_when_the_window_closes(
     stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = stage.open()
-    original = settings_file.save
-
-    def full(settings: Settings) -> None:
-        raise SettingsError("The settings could not be saved.", "Make room.")
-
-    monkeypatch.setattr(settings_file, "save", full)
-    window.change({"blur": 10})
-    qtbot.waitUntil(lambda: [p.cure for p in shown(window)] == ["Make room."], timeout=PATIENCE)
-    monkeypatch.setattr(settings_file, "save", original)
+    window = unsaved(stage, qtbot, monkeypatch)
     window.saver.flush()
     assert settings_file.load()[0].blur == 10
 

@@ -343,7 +343,7 @@ def test_what_the_user_hides_while_the_camera_stalls_is_hidden_at_once(
     monkeypatch: pytest.MonkeyPatch, hidden: Settings
 ) -> None:
     """Nothing would come for a minute, and until then the room would stay in the device."""
-    monkeypatch.setattr("app.pipeline.FREEZE_SECONDS", 60.0)
+    monkeypatch.setattr("app.shown.FREEZE_SECONDS", 60.0)
     loads = iter([fake_loaded(seeing_network)])
     monkeypatch.setattr(Loader, "start", lambda self: None)
     monkeypatch.setattr(Loader, "take", lambda self: next(loads, None))

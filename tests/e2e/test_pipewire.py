@@ -115,6 +115,14 @@ def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:
         check_all(third.frames(10), *SIZE)
 
 
+def started(desktop: Desktop, name: str, program: str) -> str:
+    """Start a program that publishes a camera, and wait for that; returns its name."""
+    path = ["", str(Path(__file__).parent)]
+    desktop.start(name, sys.executable, "-c", f"import sys; sys.path[:0] = {path}\n{textwrap.dedent(program)}")
+    wait_for("the camera", desktop.camera)
+    return name
+
+
 def test_a_watched_camera_keeps_its_size(desktop: Desktop) -> None:
     # The command line cannot change the size while it runs, so this drives the sink itself.
     program = """
@@ -131,10 +139,7 @@ def test_a_watched_camera_keeps_its_size(desktop: Desktop) -> None:
             n += 1
             time.sleep(1 / 30)
     """
-    tests = str(Path(__file__).parent)
-    name = "sink"
-    desktop.start(name, sys.executable, "-c", f"import sys; sys.path[:0] = ['', '{tests}']\n{textwrap.dedent(program)}")
-    wait_for("the camera", desktop.camera)
+    name = started(desktop, "sink", program)
     with gstreamer(desktop) as reader:
         check_all(reader.frames(10), *SIZE)
     check_all(page(desktop, frames=3)[0], *SIZE)
@@ -164,10 +169,7 @@ def test_a_size_that_was_changed_in_a_call_comes_after_it(desktop: Desktop) -> N
             n += 1
             time.sleep(1 / 30)
     """
-    tests = str(Path(__file__).parent)
-    name = "resized"
-    desktop.start(name, sys.executable, "-c", f"import sys; sys.path[:0] = ['', '{tests}']\n{textwrap.dedent(program)}")
-    wait_for("the camera", desktop.camera)
+    name = started(desktop, "resized", program)
     with gstreamer(desktop) as reader:
         check_all(reader.frames(45), *SIZE)
     wait_for("the new size", lambda: "opened pipewire 320 240" in desktop.log(name))
