@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.evaluation import groups, rooms, skin
+from models.evaluation import groups, photographs, rooms, skin
 from models.evaluation.failures import distance, fails, worst
 from models.evaluation.groups import Scored
 from models.evaluation.peers import FACE_SKIN
@@ -161,7 +161,8 @@ def test_failures_are_among_the_unseen_and_none_of_those_was_trained_on() -> Non
     assert len(column("failures.csv", "file")) == 50
     assert set(column("failures.csv", "file")) <= set(column("unseen.csv", "file"))
     for trained in cards.glob("data-*.csv"):
-        assert not repositories("unseen.csv") & repositories(trained.name), trained.name
+        for measured in ("unseen.csv", "wild.csv"):
+            assert not repositories(measured) & repositories(trained.name), (measured, trained.name)
 
 
 def somebody(name: str) -> Sample:
@@ -204,3 +205,37 @@ def test_the_rooms_table_names_each_network_and_counts(
     monkeypatch.setattr("sys.argv", [*map(str, words)])
     assert rooms.main() == 1
     assert "gather models/cards/unseen-rooms.csv" in capsys.readouterr().err
+
+
+def test_photographs_are_scored_by_their_hand_made_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    mask = np.zeros((90, 120), np.uint8)
+    mask[:, 60:] = 1
+    for name in ("vik_1", "vik_2"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.jpg"), np.full((90, 120, 3), 90, np.uint8))
+        cv2.imwrite(str(tmp_path / "masks" / f"{name}.png"), mask)
+    monkeypatch.setattr(photographs, "open_network", lambda name, peers: lambda picture: NETWORKS[name](picture))
+    words = ["photographs", *NETWORKS, "--pictures", str(tmp_path), "--peers", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    assert photographs.main() == 0
+    printed = capsys.readouterr().out
+    assert "2 photographs" in printed
+    assert "| right | 100.0 (100.0…100.0) | 100.0 | 0.0 | 0 |" in printed
+    assert "| nobody | 0.0 (0.0…0.0) | 0.0 | " in printed
+    assert printed.rstrip().endswith("| 2 |")
+    (tmp_path / "masks" / "vik_2.png").unlink()
+    assert photographs.main() == 1
+    assert "lacks vik_2.jpg; gather models/cards/wild.csv" in capsys.readouterr().err
+
+
+def right(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The right half."""
+    matte = np.zeros(picture.shape[:2], np.float32)
+    matte[:, picture.shape[1] // 2 :] = 1
+    return matte
+
+
+NETWORKS = {"right": right, "nobody": lambda picture: 0 * right(picture)}

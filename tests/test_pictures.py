@@ -214,7 +214,7 @@ def test_somebody_standing_is_in_the_frame_from_head_to_feet() -> None:
     alpha = np.zeros((400, 200), np.uint8)
     alpha[30:390, 60:140] = 255
     for seed in range(40):
-        matrix = place(np.random.default_rng(seed), alpha, (256, 144), standing=True)
+        matrix = place(np.random.default_rng(seed), alpha, (256, 144), standing=0.45)
         mask = warp(alpha, matrix, (256, 144), cv2.BORDER_CONSTANT) > 127
         rows = np.flatnonzero(mask.any(1))
         assert len(rows) > 0.38 * 144, "not smaller than the room's depth makes them"

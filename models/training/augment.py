@@ -50,6 +50,7 @@ class Chances:
             pool has cut-outs of them (`models.training.hands`).
         narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
+        least_standing: no chance, but how high they are at least, in parts of the frame: the smaller, the farther away.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
@@ -71,6 +72,7 @@ class Chances:
     hand: float = 0.0
     narrow: float = 0.0
     standing: float = 0.0
+    least_standing: float = 0.45
     matched: float = 0.4
     dim: float = 0.08
     flat: float = 0.0
@@ -107,13 +109,13 @@ def place(
     size: tuple[int, int],
     least_shown: float = 0.0,
     wide: float = 1.0,
-    standing: bool = False,
+    standing: float = 0.0,
 ) -> NDArray[np.float64]:
     """A matrix that puts a cut-out person into a frame of `size` as a webcam would see them.
 
     The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
     end never floats above the frame's. What is shown of them is at least `least_shown` times as high as wide. `wide`
-    stretches them across. `standing`, they are farther away, with all of them in the frame.
+    stretches them across. With `standing` all of them is in the frame, at least so many parts of it high.
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
@@ -127,7 +129,7 @@ def place(
     stretch = rng.uniform(0.9, 1.12)
     cos, sin = np.cos(angle), np.sin(angle)
     if standing:
-        scale = rng.uniform(0.45, 0.92) * height / (bottom - top)
+        scale = rng.uniform(standing, 0.92) * height / (bottom - top)
         head_room = rng.uniform(0.92, 1.0) * height - scale * (bottom - top)
     elif least_shown:  # of somebody wide nearly all is shown, and a turn would lift their lower corner into the frame
         down = cos * (bottom - top) - abs(sin) * stretch * (right - left) / 2
@@ -276,7 +278,8 @@ class Composer:
         frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
-            standing = person.kind in WHOLE and rng.random() < self.chances.standing
+            whole = person.kind in WHOLE and rng.random() < self.chances.standing
+            standing = self.chances.least_standing if whole else 0.0
             matrix = place(rng, person.alpha, self.size, self.chances.least_shown, wide, standing)
             over = warp(self._foreground(person), matrix, self.size, cv2.BORDER_REPLICATE)
             mask = warp(person.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
