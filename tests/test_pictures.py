@@ -219,3 +219,6 @@ def test_somebody_standing_is_in_the_frame_from_head_to_feet() -> None:
         rows = np.flatnonzero(mask.any(1))
         assert len(rows) > 0.38 * 144, "not smaller than the room's depth makes them"
         assert rows[0] > 0 and rows[-1] >= 0.85 * 144
+    far = place(np.random.default_rng(0), alpha, (256, 144), standing=0.01)
+    near = place(np.random.default_rng(0), alpha, (256, 144), standing=0.9)
+    assert far[1, 1] < near[1, 1]

@@ -337,6 +337,43 @@ def test_a_second_teacher_is_heard_along_the_edge_alone() -> None:
     np.testing.assert_array_equal(along[:, : 40 - EDGE - 1], 1)
 
 
+def test_a_pool_gets_both_teachers_edge_and_keeps_all_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.training import joint
+    from models.training.pool import read_pool
+    from models.training.teachers import EDGE
+
+    picture, alpha = np.full((60, 120, 3), 90, np.uint8), np.zeros((60, 120), np.uint8)
+    alpha[:, :40] = 255
+    write_shard(tmp_path / "people_000.npz", [Sample("vid_1", "vid", picture, alpha)])
+    wider = np.zeros((30, 60), np.float32)
+    wider[:, :22] = 1
+    monkeypatch.setattr(joint, "open_isnet", lambda path, threads: lambda picture: wider)
+    words = ["joint", "--isnet", "x", "--pool", str(tmp_path), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", words)
+    joint.main()
+    [sample] = read_pool(tmp_path / "out")[0]
+    assert sample.name == "vid_1"
+    assert 100 < sample.alpha[:, 41].mean() < 155
+    np.testing.assert_array_equal(sample.alpha[:, : 40 - EDGE - 1], 255)
+    np.testing.assert_array_equal(sample.alpha[:, 40 + EDGE + 1 :], 0)
+
+
+def test_the_offset_is_added_to_the_logits_of_what_ships() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("litert_torch")
+    pytest.importorskip("ai_edge_quantizer")
+    from models.architectures.segmenter import Segmenter
+    from models.training.config import read_config
+    from models.training.export import deployed
+
+    network, image = Segmenter(read_config("lite").shape).eval(), torch.full((1, 64, 96, 3), 90, dtype=torch.uint8)
+    before = network.head.bias.clone()
+    with torch.no_grad():
+        plain, less = (torch.logit(deployed(network, offset)(image)) for offset in (0.0, -0.5))
+    torch.testing.assert_close(less, plain - 0.5, atol=2e-3, rtol=0)
+    torch.testing.assert_close(network.head.bias, before)
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_mask_read_off_a_lower_block_is_so_many_times_smaller(factor: int) -> None:
     torch = pytest.importorskip("torch")

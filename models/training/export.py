@@ -40,10 +40,11 @@ def trained(config: Config, checkpoint: Path) -> Segmenter:
     return network
 
 
-def deployed(network: Segmenter) -> Deployed:
-    """The network as it ships, its weights rounded."""
+def deployed(network: Segmenter, offset: float = 0.0) -> Deployed:
+    """The network as it ships: `offset` added to its mask's logits, its weights rounded."""
     module = Deployed(network).eval()
     with torch.no_grad():
+        module.network.head.bias += offset
         for parameter in module.parameters():
             parameter.copy_(parameter.half().float())
     return module
@@ -120,7 +121,7 @@ def main() -> None:
         config = dataclasses.replace(config, width=args.size[0], height=args.size[1])
     name = args.name or config.name
     network = trained(config, args.runs / config.name / CHECKPOINT)
-    module = deployed(network)
+    module = deployed(network, config.offset)
     picture = paint_person(config.width, config.height, 0)[0][None]
     with torch.no_grad():
         expected = module(torch.from_numpy(picture)).numpy()

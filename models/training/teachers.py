@@ -28,13 +28,18 @@ EDGE = 8
 """Pixels along RVM's edge in which the second way of joining listens to ISNet; so far out its errors are edges."""
 
 
-def joined(rvm: Matte, isnet: Matte) -> dict[str, Matte]:
-    """The two mattes (h, w) in [0, 1], their mean, and RVM's with the mean in the `EDGE` pixels beside its outline."""
+def along_edge(rvm: Matte, isnet: Matte) -> Matte:
+    """RVM's matte (h, w) in [0, 1] with the mean of both in the `EDGE` pixels beside its outline."""
     mask = (rvm > 0.5).astype(np.uint8)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * EDGE + 1, 2 * EDGE + 1))
+    edge = cv2.dilate(mask, disc) != cv2.erode(mask, disc)
+    return np.asarray(np.where(edge, (rvm + isnet) / 2, rvm), np.float32)
+
+
+def joined(rvm: Matte, isnet: Matte) -> dict[str, Matte]:
+    """The two mattes (h, w) in [0, 1], and two ways to join them."""
     mean = np.asarray((rvm + isnet) / 2, np.float32)
-    edge = np.asarray(np.where(cv2.dilate(mask, disc) != cv2.erode(mask, disc), mean, rvm), np.float32)
-    return {"rvm": rvm, "isnet": isnet, "their mean": mean, "rvm, their mean along its edge": edge}
+    return {"rvm": rvm, "isnet": isnet, "their mean": mean, "rvm, their mean along its edge": along_edge(rvm, isnet)}
 
 
 def hand_masked(data: Path, count: int) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
