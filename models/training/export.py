@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="a name in models/training/configs")
     parser.add_argument("--name", help="the model's, unless it is the configuration's")
     parser.add_argument("--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="unless the configuration's")
+    parser.add_argument("--offset", type=float, help="added to the mask's logits, unless the configuration's")
     parser.add_argument("--runs", type=Path, default=Path(".work/runs"), help="where the run's checkpoint is")
     parser.add_argument("--weights", type=Path, default=FOLDER / "weights", help="where the files go")
     args = parser.parse_args()
@@ -121,7 +122,7 @@ def main() -> None:
         config = dataclasses.replace(config, width=args.size[0], height=args.size[1])
     name = args.name or config.name
     network = trained(config, args.runs / config.name / CHECKPOINT)
-    module = deployed(network, config.offset)
+    module = deployed(network, config.offset if args.offset is None else args.offset)
     picture = paint_person(config.width, config.height, 0)[0][None]
     with torch.no_grad():
         expected = module(torch.from_numpy(picture)).numpy()
