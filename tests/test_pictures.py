@@ -222,3 +222,17 @@ def test_somebody_standing_is_in_the_frame_from_head_to_feet() -> None:
     far = place(np.random.default_rng(0), alpha, (256, 144), standing=0.01)
     near = place(np.random.default_rng(0), alpha, (256, 144), standing=0.9)
     assert far[1, 1] < near[1, 1]
+
+
+def test_whoever_stands_may_be_as_small_as_the_chances_say() -> None:
+    alpha = np.zeros((96, 64), np.uint8)
+    alpha[4:92, 20:44] = 255
+    person = Sample("whole_1", "whole", np.full((96, 64, 3), 90, np.uint8), alpha)
+
+    def least(least_standing: float) -> float:
+        chances = Chances(room_for_street=1, nobody=0, before=0, standing=1, least_standing=least_standing)
+        composer = Composer([person], [sample("h_2", False)], (128, 72), chances)
+        masks = (composer.draw(default_rng(seed), 0)[1] > 127 for seed in range(30))
+        return min(float(mask.any(1).mean()) for mask in masks)
+
+    assert least(0.15) < 0.4 < 0.6 < least(0.8)

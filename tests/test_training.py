@@ -352,10 +352,17 @@ def test_a_pool_gets_both_teachers_edge_and_keeps_all_else(tmp_path: Path, monke
     monkeypatch.setattr("sys.argv", words)
     joint.main()
     [sample] = read_pool(tmp_path / "out")[0]
-    assert sample.name == "vid_1"
+    assert (sample.name, sample.kind) == ("vid_1", "vid")
+    assert np.abs(sample.picture.astype(int) - 90).max() <= 2
     assert 100 < sample.alpha[:, 41].mean() < 155
     np.testing.assert_array_equal(sample.alpha[:, : 40 - EDGE - 1], 255)
     np.testing.assert_array_equal(sample.alpha[:, 40 + EDGE + 1 :], 0)
+    (tmp_path / "out" / "people_000.npz").write_bytes(b"made before")
+    joint.main()
+    assert (tmp_path / "out" / "people_000.npz").read_bytes() == b"made before"
+    monkeypatch.setattr("sys.argv", [*words[:4], str(tmp_path / "nowhere"), *words[5:]])
+    with pytest.raises(SystemExit):
+        joint.main()
 
 
 def test_the_offset_is_added_to_the_logits_of_what_ships() -> None:
@@ -372,6 +379,7 @@ def test_the_offset_is_added_to_the_logits_of_what_ships() -> None:
         plain, less = (torch.logit(deployed(network, offset)(image)) for offset in (0.0, -0.5))
     torch.testing.assert_close(less, plain - 0.5, atol=2e-3, rtol=0)
     torch.testing.assert_close(network.head.bias, before)
+    assert read_config("hd-homes").offset == -0.5
 
 
 @pytest.mark.parametrize("factor", [2, 4])

@@ -1,4 +1,4 @@
-"""Score networks on photographs with hand-made masks: the "wild" of the peers' table.
+"""Score networks on photographs with hand-made masks, the "wild" ones of models/cards/hd.md.
 
     python -m models.evaluation.photographs hd selfie-square rvm --pictures WILD --peers ../shared/weights
 
@@ -24,7 +24,7 @@ from models.evaluation.groups import figure
 from models.training.prepare import read_picture
 
 LOST = 50.0
-"""J below which a photograph's people count as lost: half of them, or as much that is none."""
+"""J, in percent, below which the people of a photograph count as lost."""
 
 
 def read_photographs(folder: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:

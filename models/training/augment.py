@@ -50,7 +50,7 @@ class Chances:
             pool has cut-outs of them (`models.training.hands`).
         narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
-        least_standing: no chance, but how high they are at least, in parts of the frame: the smaller, the farther away.
+        least_standing: no chance, but the least height of those, in parts of the frame's, above 0 and at most 0.92.
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
@@ -115,7 +115,8 @@ def place(
 
     The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
     end never floats above the frame's. What is shown of them is at least `least_shown` times as high as wide. `wide`
-    stretches them across. With `standing` all of them is in the frame, at least so many parts of it high.
+    stretches them across. `standing` is 0 for somebody near the camera; else all of them is in the frame, at least so
+    many parts of it high (at most 0.92).
     """
     width, height = size
     left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])

@@ -44,8 +44,10 @@ class Config:
         seed: of everything drawn.
         start: the network in `kept/`, or the run, whose weights to start with, "" for ImageNet's.
         start_share: how much of the start's weights is mixed into the average at the end.
-        offset: added to the logits of the mask that ships (Platt 1999, "Probabilistic outputs for support vector
-            machines"): composites make a network surer of people than webcams' frames bear out (models/cards/hd.md).
+        offset: added by `export` to the mask's logits, below 0 for less of a person: composites make a network surer
+            than webcams' frames bear out. What is kept, and so `mine`, `start` and a soup, is without it. One number of
+            Platt scaling ("Probabilistic outputs for support vector machines", 1999), chosen, not fitted; the figures
+            are in models/cards/hd.md.
         frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
         teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as

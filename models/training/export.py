@@ -1,10 +1,10 @@
 """Export a trained network to the files that ship: `python -m models.training.export --config lite`.
 
-The averaged weights are folded, rounded to 16-bit values, written as ONNX and TFLite, compared with what torch gives,
-and named in the manifest by their hashes. The files hold 16-bit weights which every runtime widens when it loads them:
-half the size, and the arithmetic stays 32-bit. The unfolded network is kept in `models/training/kept` for a later
-training to start from; the files before they were packed stay in the run's folder under the model's name, for
-`variants`.
+The averaged weights are folded, the configuration's offset is added to the mask's logits, they are rounded to 16-bit
+values, written as ONNX and TFLite, compared with what torch gives, and named in the manifest by their hashes. The files
+hold 16-bit weights which every runtime widens when it loads them: half the size, and the arithmetic stays 32-bit. The
+unfolded network, without the offset, is kept in `models/training/kept` for a later training to start from; the files
+before they were packed stay in the run's folder under the model's name, for `variants`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def trained(config: Config, checkpoint: Path) -> Segmenter:
 
 
 def deployed(network: Segmenter, offset: float = 0.0) -> Deployed:
-    """The network as it ships: `offset` added to its mask's logits, its weights rounded."""
+    """The network as it ships: `offset` added to its mask's logits, its weights rounded; 0 to compare architectures."""
     module = Deployed(network).eval()
     with torch.no_grad():
         module.network.head.bias += offset

@@ -25,7 +25,7 @@ from models.training.prepare import read_picture, size_at
 LONGEST = 384
 """Pixels of the longest side at which RVM looks and masks are compared: what most pictures are labelled at."""
 EDGE = 8
-"""Pixels along RVM's edge in which the second way of joining listens to ISNet; so far out its errors are edges."""
+"""Pixels along RVM's edge in which `along_edge` listens to ISNet; so far out its errors are edges."""
 
 
 def along_edge(rvm: Matte, isnet: Matte) -> Matte:
