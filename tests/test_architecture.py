@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from models.training.figure import paint_person
@@ -29,13 +31,28 @@ def test_a_network_may_look_at_its_last_mask() -> None:
     torch.testing.assert_close(found[..., 0], expected[:, 0], atol=1e-4, rtol=0)
 
 
-def test_the_exported_form_is_the_trained_network() -> None:
+def test_a_softened_picture_has_less_noise_and_no_border() -> None:
+    """As OpenCV softens it; at the border, where there is less around a pixel, an even picture stays even."""
+    torch = pytest.importorskip("torch")
+    from models.architectures.layers import SOFTNESS, Softener
+
+    soften, row = Softener(3), np.array([SOFTNESS, 1 - 2 * SOFTNESS, SOFTNESS], np.float32)
+    noise = np.random.default_rng(3).normal(0, 10, (24, 32, 3)).astype(np.float32)
+    soft = soften(torch.from_numpy(noise).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(soft[1:-1, 1:-1], cv2.sepFilter2D(noise, -1, row, row)[1:-1, 1:-1], atol=1e-4)
+    assert soft.std() < 0.6 * noise.std()
+    np.testing.assert_allclose(soften(torch.full((1, 3, 24, 32), 73.0)).numpy(), 73.0, rtol=1e-5)
+    assert not list(soften.parameters()) and not soften.state_dict()  # a start that was not softened fits
+
+
+@pytest.mark.parametrize("config", ["lite", "hd-sharp"])
+def test_the_exported_form_is_the_trained_network(config: str) -> None:
     torch = pytest.importorskip("torch")
     from models.architectures.segmenter import Deployed, Segmenter
     from models.training.config import read_config
 
     torch.manual_seed(0)
-    network = Segmenter(read_config("lite").shape)
+    network = Segmenter(read_config(config).shape)
     image = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)
     with torch.no_grad():
         network.train()(image.permute(0, 3, 1, 2).float())  # moves the batch norms' statistics off their start

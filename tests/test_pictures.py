@@ -14,7 +14,7 @@ from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import props
 from models.training.augment import Chances, Composer, crop, padded, place, warp
-from models.training.camera import flatten
+from models.training.camera import flatten, spoil
 from models.training.pool import Sample
 
 
@@ -36,6 +36,19 @@ def test_noise_reduction_takes_texture_and_deep_shadows_away_and_leaves_edges() 
     assert all(f[:, :36].std() < rough[:, :36].std() and f[:, 44:].std() < rough[:, 44:].std() for f in flat)
     assert all(int(f[:, 44:].mean()) - int(f[:, :36].mean()) >= 175 for f in flat)
     assert sum(f[:, :36].max() == 0 for f in flat) >= 2
+
+
+def test_a_camera_that_sharpens_steepens_its_edges() -> None:
+    picture = np.full((40, 60, 3), 80, np.uint8)
+    picture[:, 30:] = 150
+    softly = cv2.GaussianBlur(picture, (0, 0), 1.5)
+
+    def steep(sharpened: float) -> int:
+        """Of 60 frames, how many have a steeper edge than the picture, whose steepest step is of 18."""
+        frames = (spoil(default_rng(seed), softly, sharpened)[5:35, 20:40] for seed in range(60))
+        return sum(float(np.diff(frame.mean((0, 2))).max()) > 19.5 for frame in frames)
+
+    assert steep(0.6) > steep(0.0) + 15
 
 
 CERTAIN = dict.fromkeys(("cloth", "chair", "poster", "shadow", "matched", "dim", "second_person"), 1.0)

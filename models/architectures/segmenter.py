@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.architectures.decoder import BLOCKS
-from models.architectures.layers import Convolution
+from models.architectures.layers import Convolution, Softener
 
 MEAN, SCALE = 127.0, 128.0
 """EfficientNet-Lite's normalisation of pixels 0…255, the same in every channel."""
@@ -59,6 +59,7 @@ class Shape:
         group: channels that the encoder's 3×3 and 5×5 convolutions filter together; 1 is depthwise. NPUs make better
             use of groups (the paper's Table 1).
         previous: whether the mask of the frame before is a fourth channel of the input.
+        soft: whether the picture is softened first, by `layers.Softener`.
     """
 
     stem: int = 32
@@ -75,6 +76,7 @@ class Shape:
     variant: str = "mlp"
     group: int = 1
     previous: bool = False
+    soft: bool = False
 
 
 def multiplied(width: float, depth: float) -> Shape:
@@ -155,6 +157,7 @@ class Segmenter(nn.Module):
     def __init__(self, shape: Shape = Shape()):
         super().__init__()
         self.previous = shape.previous
+        self.soften = Softener(3) if shape.soft else nn.Identity()
         self.encoder = Encoder(shape)
         self.bottleneck = Bottleneck(STAGES[-1].channels, shape.bottleneck)
         sizes = zip((shape.bottleneck, *shape.decoder), reversed(SKIPS), shape.decoder, strict=False)
@@ -178,7 +181,7 @@ class Segmenter(nn.Module):
 
     def segment(self, picture: Tensor, previous: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same for a picture with mean and scale taken out."""
-        x = picture
+        x = self.soften(picture)
         if self.previous:
             x = torch.cat([x, torch.zeros_like(x[:, :1]) if previous is None else previous], 1)
         x, skips = self.encoder(x)

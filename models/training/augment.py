@@ -54,6 +54,7 @@ class Chances:
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
+        sharpened: the camera sharpens, as most webcams do.
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
             is, if there is as much of them: else of a portrait no more than the eyes and the hair may be seen.
     """
@@ -76,6 +77,7 @@ class Chances:
     matched: float = 0.4
     dim: float = 0.08
     flat: float = 0.0
+    sharpened: float = 0.12
     least_shown: float = 0.0
 
 
@@ -256,7 +258,8 @@ class Composer:
         frame = light(rng, frame, 0.7)
         if self.chances.flat and rng.random() < self.chances.flat:
             frame = flatten(rng, frame)
-        frame = spoil(rng, dim(rng, frame) if rng.random() < self.chances.dim else frame)
+        frame = dim(rng, frame) if rng.random() < self.chances.dim else frame
+        frame = spoil(rng, frame, self.chances.sharpened)
         blacken(frame, inside)
         blacken(alpha, inside)
         return frame, alpha

@@ -53,8 +53,8 @@ def flatten(rng: Generator, picture: Picture) -> Picture:
     return np.asarray(cv2.LUT(smooth, table), np.uint8)
 
 
-def spoil(rng: Generator, picture: Picture) -> Picture:
-    """What a webcam does to a picture: defocus or motion blur, noise, compression."""
+def spoil(rng: Generator, picture: Picture, sharpened: float = 0.12) -> Picture:
+    """What a webcam does to a picture: defocus or motion blur, or, so often, too much sharpness; noise, compression."""
     draw = rng.random()
     if draw < 0.2:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
@@ -62,9 +62,10 @@ def spoil(rng: Generator, picture: Picture) -> Picture:
         length = int(rng.integers(2, 6))
         kernel = (1, length) if rng.random() < 0.3 else (length, 1)
         picture = np.asarray(cv2.blur(picture, kernel), np.uint8)
-    elif draw < 0.4:
+    elif draw < 0.28 + sharpened:
+        amount = rng.uniform(0.3, 1.4)
         soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
-        picture = np.asarray(cv2.addWeighted(picture, 1.7, soft, -0.7, 0), np.uint8)
+        picture = np.asarray(cv2.addWeighted(picture, 1 + amount, soft, -amount, 0), np.uint8)
     if rng.random() < 0.5:
         sigma = rng.uniform(1, 12)
         noise = rng.standard_normal(picture.shape, np.float32) * np.float32(sigma)
