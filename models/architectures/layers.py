@@ -10,9 +10,9 @@ BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 """As EfficientNet was trained."""
 
 
-SOFTNESS = 0.19
-"""What a softened pixel takes of each neighbour, along rows and then columns: a Gaussian of 0.65 pixels
-(models/cards/hd.md, "Softened")."""
+SOFTNESS = 3 / 16
+"""What a softened pixel takes of each neighbour, along rows and then columns: about a Gaussian of 0.6 pixels, exact in
+16 bits (models/cards/hd.md, "Softened")."""
 
 
 class Softener(nn.Module):

@@ -12,7 +12,7 @@ from models.training.config import Config, read_config
 
 
 def count(config: Config) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates of all convolutions on one picture, of the network as it ships."""
+    """Parameters, and multiply-accumulates on one picture of all convolutions that learn, as the network ships."""
     module = Deployed(Segmenter(config.shape))
     operations = 0
 

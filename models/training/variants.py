@@ -7,7 +7,8 @@
 8-bit ranges are taken from composites of people who were not trained on. The last sigmoid and what goes before the
 first convolution stay 32-bit: they cost nothing, and an alpha of 256 steps would band. So does the first depthwise
 convolution, whose channels' ranges differ too much for one scale: alone it cost `lite` 0.3 of J and 0.6 of F. The
-stem and all of the first stage do: with the depthwise one alone `hd` lost 0.2 of J and 0.7 of F in the ONNX file.
+stem and all of the first stage do: with the depthwise one alone `hd` lost 0.2 of J and 0.7 of F in the ONNX file. What
+softens the picture before them does likewise.
 
 With --data each file is scored on clips beside the 32-bit one, and only those as good, within `WORSE`, are named in the
 manifest; the others go.
@@ -38,6 +39,8 @@ from models.training.pool import read_pool
 
 CALIBRATION = 128
 """Composites to take the ranges from: what a quarter of a minute can draw and run."""
+FIRST_LAYERS = ("/soften/", "/encoder/stem/", "/encoder/stages.0/")
+"""What stays 32-bit, by the beginnings of its nodes' names in the ONNX file."""
 WORSE = {"j": 0.3, "f": 0.5}
 """How far J and F may lie below the 32-bit file's, in percent, for a file to ship (the bar of the `hd` issue)."""
 
@@ -75,7 +78,7 @@ def write_int8_onnx(source: Path, path: Path, pictures: list[NDArray[np.uint8]])
     quant_pre_process(source, prepared)
     nodes = onnx.load(prepared).graph.node
     whole = [node.name for node in nodes if node.op_type in ("Sigmoid", "Sub", "Cast", "Transpose")]
-    whole += [node.name for node in nodes if node.name.startswith(("/encoder/stem/", "/encoder/stages.0/"))]
+    whole += [node.name for node in nodes if node.name.startswith(FIRST_LAYERS)]
     quantize_static(
         prepared,
         path,
@@ -97,8 +100,8 @@ def write_int8_tflite(source: Path, path: Path, pictures: list[NDArray[np.uint8]
     names = qtyping.TFLOperationName
     for operation in (names.LOGISTIC, names.SUB, names.INPUT, names.OUTPUT):
         quantiser.update_quantization_recipe(".*", operation, algorithm_key="no_quantize")
-    first = ".*(Convolution_stem|Sequential_0/[^/]*InvertedResidual_0).*"
-    for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.PAD, names.ADD):
+    first = ".*(Softener_soften|Convolution_stem|Sequential_0/[^/]*InvertedResidual_0).*"
+    for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.PAD, names.ADD, names.MUL):
         quantiser.update_quantization_recipe(first, operation, algorithm_key="no_quantize")
     [(signature, tensors)] = Interpreter(str(source)).get_signature_list().items()
     ranges = quantiser.calibrate({signature: [{tensors["inputs"][0]: picture} for picture in pictures]})
