@@ -15,6 +15,7 @@ from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import props
 from models.training.augment import Chances, Composer, crop, padded, place, warp
 from models.training.camera import flatten, spoil
+from models.training.config import read_config
 from models.training.pool import Sample
 
 
@@ -45,10 +46,25 @@ def test_a_camera_that_sharpens_steepens_its_edges() -> None:
 
     def steep(sharpened: float) -> int:
         """Of 60 frames, how many have a steeper edge than the picture, whose steepest step is of 18."""
-        frames = (spoil(default_rng(seed), softly, sharpened)[5:35, 20:40] for seed in range(60))
+        frames = (spoil(default_rng(seed), softly, sharpened, (0.3, 1.4))[5:35, 20:40] for seed in range(60))
         return sum(float(np.diff(frame.mean((0, 2))).max()) > 19.5 for frame in frames)
 
     assert steep(0.6) > steep(0.0) + 15
+
+
+def test_the_configuration_says_how_often_and_how_much_a_camera_sharpens() -> None:
+    people, rooms = [sample("vt_1", True)], [sample("h_2", False)]
+
+    def detail(chances: Chances) -> float:
+        drawn = (Composer(people, rooms, (64, 36), chances).draw(default_rng(seed), 0)[0] for seed in range(60))
+        return float(np.mean([np.abs(cv2.Laplacian(frame.astype(np.float32), -1)).mean() for frame in drawn]))
+
+    never, often, strongly = (
+        detail(Chances(nobody=0, sharpened=share, sharpness=much))
+        for share, much in ((0.0, (0.7, 0.7)), (0.7, (0.7, 0.7)), (0.7, (1.4, 1.4)))
+    )
+    assert never < 0.95 * often < 0.95 * 0.97 * strongly
+    assert read_config("hd-sharp").chances.sharpened > read_config("hd-homes").chances.sharpened
 
 
 CERTAIN = dict.fromkeys(("cloth", "chair", "poster", "shadow", "matched", "dim", "second_person"), 1.0)

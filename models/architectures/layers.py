@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,21 +13,29 @@ BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 
 
 SOFTNESS = 3 / 16
-"""What a softened pixel takes of each neighbour, along rows and then columns: about a Gaussian of 0.6 pixels, exact in
-16 bits (models/cards/hd.md, "Softened")."""
+"""What a softened pixel takes of each neighbour, along rows and then columns: the middle of a Gaussian of 0.65 pixels,
+in numbers that 16 bits hold (models/cards/hd.md, "Softened")."""
 
 
 class Softener(nn.Module):
     """Blurs a picture a little, so that how sharp a camera is, and its noise, matter less.
 
-    Beyond the border nothing is taken, and what is there weighs more: filled up with any colour, the border would be a
-    line that the network sees, which costs 0.4 of J.
+    Beyond the border nothing is taken, and what is there weighs more. Filled up with grey, as the stem is, the border
+    would be a line that the network sees.
     """
+
+    filters: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         row = torch.tensor([SOFTNESS, 1 - 2 * SOFTNESS, SOFTNESS])
-        self.register_buffer("filters", torch.outer(row, row).repeat(channels, 1, 1, 1), persistent=False)
+        # In the state, so that weights tell whether they were trained so.
+        self.register_buffer("filters", torch.outer(row, row).repeat(channels, 1, 1, 1))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        """Weights of a network that was not softened fit, too."""
+        state_dict.setdefault(f"{prefix}filters", self.filters)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, h, w) → the same size."""

@@ -66,7 +66,7 @@ def _taught(config: Config) -> Config:
     return dataclasses.replace(config, loss=dataclasses.replace(config.loss, teacher=1.0))
 
 
-def _chances(**fields: float) -> Change:
+def _chances(**fields: Any) -> Change:
     return lambda config: dataclasses.replace(_further(config), chances=dataclasses.replace(config.chances, **fields))
 
 

@@ -54,7 +54,8 @@ class Chances:
         matched: their light is drawn towards the room's.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
-        sharpened: the camera sharpens, as most webcams do.
+        sharpened: the camera sharpens, at most 0.72.
+        sharpness: no chance, but by how much it does, at least and at most.
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
             is, if there is as much of them: else of a portrait no more than the eyes and the hair may be seen.
     """
@@ -78,6 +79,7 @@ class Chances:
     dim: float = 0.08
     flat: float = 0.0
     sharpened: float = 0.12
+    sharpness: tuple[float, float] = (0.7, 0.7)
     least_shown: float = 0.0
 
 
@@ -259,7 +261,7 @@ class Composer:
         if self.chances.flat and rng.random() < self.chances.flat:
             frame = flatten(rng, frame)
         frame = dim(rng, frame) if rng.random() < self.chances.dim else frame
-        frame = spoil(rng, frame, self.chances.sharpened)
+        frame = spoil(rng, frame, self.chances.sharpened, self.chances.sharpness)
         blacken(frame, inside)
         blacken(alpha, inside)
         return frame, alpha

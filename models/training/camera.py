@@ -53,8 +53,12 @@ def flatten(rng: Generator, picture: Picture) -> Picture:
     return np.asarray(cv2.LUT(smooth, table), np.uint8)
 
 
-def spoil(rng: Generator, picture: Picture, sharpened: float = 0.12) -> Picture:
-    """What a webcam does to a picture: defocus or motion blur, or, so often, too much sharpness; noise, compression."""
+def spoil(rng: Generator, picture: Picture, sharpened: float, sharpness: tuple[float, float]) -> Picture:
+    """What a webcam does to a picture: defocus or motion blur or too much sharpness, noise, compression.
+
+    `sharpened` is the share of pictures that are sharpened, at most 0.72, and `sharpness` by how much at least and at
+    most: so many times what a blur of one pixel takes away is added.
+    """
     draw = rng.random()
     if draw < 0.2:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
@@ -63,7 +67,8 @@ def spoil(rng: Generator, picture: Picture, sharpened: float = 0.12) -> Picture:
         kernel = (1, length) if rng.random() < 0.3 else (length, 1)
         picture = np.asarray(cv2.blur(picture, kernel), np.uint8)
     elif draw < 0.28 + sharpened:
-        amount = rng.uniform(0.3, 1.4)
+        least, most = sharpness
+        amount = least if least == most else rng.uniform(least, most)
         soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
         picture = np.asarray(cv2.addWeighted(picture, 1 + amount, soft, -amount, 0), np.uint8)
     if rng.random() < 0.5:

@@ -169,7 +169,9 @@ def main() -> None:
     rooms = sorted((args.data / "rooms").glob("*")) if not args.beside else []  # a list of people alone has none
     for shard, paths in _shards(rooms, args.pool, "rooms"):
         write_shard(shard, list(_rooms(paths, args.longest)))
-    images = sorted((args.data / "images").iterdir())
+    images = sorted((args.data / "images").glob("*"))  # a list of rooms alone has none
+    if not images and not (args.data / "rooms").is_dir():
+        parser.error(f"{args.data} has neither images/ nor rooms/: gather a list into it")
     images = [path for path in images if not args.kinds or path.stem.split("_")[0] in args.kinds]
     done = {sample.name for sample in read_pool(*args.beside)[0]}
     images = [path for path in images if path.stem not in done]

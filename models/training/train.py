@@ -79,8 +79,11 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
 
     Raises:
         FileNotFoundError: there is neither.
+        ValueError: it learnt from softened pictures, and this one does not soften them.
     """
     theirs = read_weights(name, runs)
+    if "soften.filters" in theirs and "soften.filters" not in network.state_dict():
+        raise ValueError(f"{name} has learnt from softened pictures: set soft = true in the configuration's [shape]")
     # Filters for the last mask, which a network that looks at it has and its start has not, begin at zero.
     stem, inputs = theirs["encoder.stem.0.weight"], network.encoder.stem[0].in_channels
     theirs["encoder.stem.0.weight"] = functional.pad(stem, (0, 0, 0, 0, 0, inputs - stem.shape[1]))

@@ -40,7 +40,7 @@ from models.training.pool import read_pool
 CALIBRATION = 128
 """Composites to take the ranges from: what a quarter of a minute can draw and run."""
 FIRST_LAYERS = ("/soften/", "/encoder/stem/", "/encoder/stages.0/")
-"""What stays 32-bit, by the beginnings of its nodes' names in the ONNX file."""
+"""The layers that stay 32-bit, by the beginnings of their nodes' names in the ONNX file."""
 WORSE = {"j": 0.3, "f": 0.5}
 """How far J and F may lie below the 32-bit file's, in percent, for a file to ship (the bar of the `hd` issue)."""
 
