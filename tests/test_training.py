@@ -13,7 +13,6 @@ from backends import get_backend
 from models.manifest import manifest
 from models.training.figure import paint_person
 from models.training.pool import Sample, read_pool, write_shard
-from models.training.prepare import label
 
 
 def sample(name: str, shown: bool) -> Sample:
@@ -64,19 +63,6 @@ def test_the_last_mask_is_often_missing_and_never_out_of_range() -> None:
     empty = float((masks.amax((1, 2, 3)) == 0).float().mean())
     assert 0.3 < empty < 0.5
     assert masks.min() >= 0 and masks.max() <= 1
-
-
-def test_a_label_needs_a_second_opinion() -> None:
-    here, there, nobody = (np.zeros((10, 10), np.uint8) for _ in range(3))
-    here[:5], there[5:] = 255, 255
-    assert label(here, here, None)[0] is here
-    assert label(here, there, None)[0] is None
-    assert label(nobody, here, None)[0] is None
-    assert label(here, there, None, lambda: here) == (here, "rvm = multiclass")
-    assert label(here, there, None, lambda: there)[0] is None
-    hand = here.copy()
-    assert label(there, here, hand)[0] is hand
-    assert label(there, there, hand)[0] is None
 
 
 def test_the_loss_falls_towards_the_truth() -> None:
@@ -332,49 +318,6 @@ def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
     for name in ("head.weight", "encoder.stem.1.running_mean"):
         torch.testing.assert_close(saved["average"][name], start[name])
         assert not torch.equal(saved["network"][name], start[name])
-
-
-def test_a_second_teacher_is_heard_along_the_edge_alone() -> None:
-    from models.training.teachers import EDGE, joined
-
-    first, second = np.zeros((60, 120), np.float32), np.zeros((60, 120), np.float32)
-    first[:, :40] = 1
-    second[:, :44] = 1
-    second[:, 100:] = 1
-    ways = joined(first, second)
-    along = ways["rvm, their mean along its edge"]
-    np.testing.assert_array_equal(ways["their mean"], (first + second) / 2)
-    np.testing.assert_array_equal(along[:, 40:44], 0.5)
-    np.testing.assert_array_equal(along[:, 40 + EDGE + 1 :], 0)
-    np.testing.assert_array_equal(along[:, : 40 - EDGE - 1], 1)
-
-
-def test_a_pool_gets_both_teachers_edge_and_keeps_all_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.training import joint
-    from models.training.pool import read_pool
-    from models.training.teachers import EDGE
-
-    picture, alpha = np.full((60, 120, 3), 90, np.uint8), np.zeros((60, 120), np.uint8)
-    alpha[:, :40] = 255
-    write_shard(tmp_path / "people_000.npz", [Sample("vid_1", "vid", picture, alpha)])
-    wider = np.zeros((30, 60), np.float32)
-    wider[:, :22] = 1
-    monkeypatch.setattr(joint, "open_isnet", lambda path, threads: lambda picture: wider)
-    words = ["joint", "--isnet", "x", "--pool", str(tmp_path), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr("sys.argv", words)
-    joint.main()
-    [sample] = read_pool(tmp_path / "out")[0]
-    assert (sample.name, sample.kind) == ("vid_1", "vid")
-    assert np.abs(sample.picture.astype(int) - 90).max() <= 2
-    assert 100 < sample.alpha[:, 41].mean() < 155
-    np.testing.assert_array_equal(sample.alpha[:, : 40 - EDGE - 1], 255)
-    np.testing.assert_array_equal(sample.alpha[:, 40 + EDGE + 1 :], 0)
-    (tmp_path / "out" / "people_000.npz").write_bytes(b"made before")
-    joint.main()
-    assert (tmp_path / "out" / "people_000.npz").read_bytes() == b"made before"
-    monkeypatch.setattr("sys.argv", [*words[:4], str(tmp_path / "nowhere"), *words[5:]])
-    with pytest.raises(SystemExit):
-        joint.main()
 
 
 def test_the_offset_is_added_to_the_logits_of_what_ships() -> None:
