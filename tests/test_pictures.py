@@ -263,3 +263,20 @@ def test_whoever_stands_may_be_as_small_as_the_chances_say() -> None:
         return min(float(mask.any(1).mean()) for mask in masks)
 
     assert least(0.15) < 0.4 < 0.6 < least(0.8)
+
+
+def test_whoever_is_small_stays_where_they_are() -> None:
+    """With `least_cut_out` a small figure is neither put on another room nor before others, a large one is."""
+
+    def person(name: str, height: int) -> Sample:
+        alpha = np.zeros((72, 128), np.uint8)
+        alpha[:height, 50:70] = 255
+        return Sample(name, "vid", np.full((72, 128, 3), 200, np.uint8), alpha)
+
+    rooms, chances = [Sample("h_2", "h", np.zeros((72, 128, 3), np.uint8), np.zeros((72, 128), np.uint8))], {}
+    for least in (0.0, 0.6):
+        certain = Chances(other_room=1, nobody=0, before=0, cloth=0, chair=0, poster=0, least_cut_out=least)
+        composer = Composer([person("small", 20), person("large", 60)], rooms, (128, 72), certain)
+        # The rooms are black, the pictures are not: dark corners tell that somebody was put on a room.
+        chances[least] = [composer.draw(default_rng(5), index)[0][-1, -1].max() < 60 for index in (0, 1)]
+    assert chances == {0.0: [True, True], 0.6: [False, True]}

@@ -58,6 +58,8 @@ class Chances:
         sharpness: no chance, but by how much it does, at least and at most.
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
             is, if there is as much of them: else of a portrait no more than the eyes and the hair may be seen.
+        least_cut_out: no chance, but how high at least, in parts of the frame's height, somebody's cut-out is who is
+            put on another room or before whom others are: who is smaller stays where they are, and as far away.
     """
 
     other_room: float = 0.5
@@ -81,6 +83,7 @@ class Chances:
     sharpened: float = 0.12
     sharpness: tuple[float, float] = (0.7, 0.7)
     least_shown: float = 0.0
+    least_cut_out: float = 0.0
 
 
 def foreground(sample: Sample) -> Picture:
@@ -227,7 +230,7 @@ class Composer:
     def __init__(self, people: list[Sample], rooms: list[Sample], size: tuple[int, int], chances: Chances) -> None:
         self.people, self.rooms, self.size, self.chances = people, rooms, size, chances
         self.hands = [sample for sample in people if sample.kind == HAND]
-        self._whole = [sample for sample in people if sample.kind != HAND]
+        self._whole = [sample for sample in people if sample.kind != HAND and self._large_enough(sample)]
         self._foregrounds: dict[str, Picture] = {}
 
     def resized(self, size: tuple[int, int]) -> Composer:
@@ -243,7 +246,7 @@ class Composer:
         wide = WIDE if self.chances.narrow and rng.random() < self.chances.narrow else 1.0
         if rng.random() < self.chances.nobody:
             frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
-        elif rng.random() < self._other_room(sample.kind):
+        elif rng.random() < self._other_room(sample.kind) and self._large_enough(sample):
             frame, alpha = self._composite(rng, sample, wide)
         elif wide > 1 and sample.picture.shape[1] < PADDED * sample.picture.shape[0]:
             frame, alpha, inside = padded(rng, sample, self.size)
@@ -270,6 +273,12 @@ class Composer:
         if kind in PLAIN:
             return 1.0
         return self.chances.room_for_street if kind in STREET else self.chances.other_room
+
+    def _large_enough(self, sample: Sample) -> bool:
+        """Whether a cut-out need not be enlarged to a blur."""
+        least = self.chances.least_cut_out * self.size[1]
+        box = extent(sample.alpha) if least else None
+        return box is None or box[3] - box[1] >= least
 
     def _room(self, rng: Generator, wide: float) -> Picture:
         if self.chances.wall and rng.random() < self.chances.wall:

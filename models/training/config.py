@@ -54,6 +54,7 @@ class Config:
             much as the loss's weight says (Hinton et al. 2015). "" for none.
         mined: a run that `models.training.mine` was asked about: what was hard for it is seen more often. "" for none.
         kinds: how often each kind of picture is drawn, 1 if not named.
+        rooms: how many times each kind of room stands in the list, 1 if not named.
         pictures: how many to train on, instead of the minutes, where runs are to be compared.
     """
 
@@ -78,6 +79,7 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     chances: Chances = field(default_factory=Chances)
     kinds: dict[str, float] = field(default_factory=dict)
+    rooms: dict[str, int] = field(default_factory=dict)
     pictures: int = 0
 
 

@@ -242,6 +242,7 @@ def train(trainer: Trainer, pools: list[Path], workers: int) -> None:
     ours, others = split(people)
     print(f"{len(ours)} pictures of people, {len(others)} held out, {len(rooms)} rooms, from step {trainer.step}")
     held_out = Composites(others, rooms, config)
+    rooms = [room for room in rooms for _ in range(config.rooms.get(room.kind, 1))]
     if config.mined:
         often = read_mined(trainer.folder.parent / config.mined)
         ours, rooms = repeated(ours, often), repeated(rooms, often)
