@@ -225,7 +225,8 @@ def test_photographs_are_scored_by_their_hand_made_masks(
     assert "2 photographs" in printed
     assert "| right | 100.0 (100.0…100.0) | 100.0 | 0.0 | 0 |" in printed
     assert "| nobody | 0.0 (0.0…0.0) | 0.0 | " in printed
-    assert printed.rstrip().endswith("| 2 |")
+    assert "| 2 |\n\n| people cover | photographs | right | nobody |" in printed, "both are lost"
+    assert printed.rstrip().endswith("| 50% to 100% | 2 | 100.0 | 0.0 |")
     (tmp_path / "masks" / "vik_2.png").unlink()
     assert photographs.main() == 1
     assert "lacks vik_2.jpg; gather models/cards/wild.csv" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,8 @@ from models.training.prepare import read_picture
 
 LOST = 50.0
 """J, in percent, below which the people of a photograph count as lost."""
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""Where the second table parts the photographs: by how much of them people cover."""
 
 
 def read_photographs(folder: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
@@ -43,7 +46,7 @@ def read_photographs(folder: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.f
 
 
 def main() -> int:
-    """Print a Markdown table: J with the interval that chance gives it over photographs, F, MAD, how many are lost."""
+    """Print Markdown tables: J with its interval by chance, F, MAD, how many are lost; and J by the people's size."""
     parser = argparse.ArgumentParser(prog="python -m models.evaluation.photographs", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("models", nargs="+", metavar="MODEL", help="ours, an .onnx or .tflite file, or a peer")
@@ -58,6 +61,8 @@ def main() -> int:
         return 1
     print(f"{len(photographs)} photographs", "", sep="\n")
     print(f"| network | J | F | MAD | J below {LOST:.0f} |", "|---" * 5 + "|", sep="\n")
+    sizes = np.digitize([float((mask > 0.5).mean()) for _, mask in photographs], SHARES[1:-1])
+    by_size = []
     for name in args.models:
         matting = open_network(name, args.peers)
         shown = tqdm(photographs, desc=name, unit="picture", leave=False)
@@ -65,6 +70,14 @@ def main() -> int:
         j, f, mad = np.array(scores).T
         lost = np.count_nonzero(j < LOST)
         print(f"| {Path(name).stem} | {figure(j)} | {f.mean():.1f} | {mad.mean():.1f} | {lost} |", flush=True)
+        by_size.append(
+            [j[sizes == size].mean() if (sizes == size).any() else np.nan for size in range(len(SHARES) - 1)]
+        )
+    names = " | ".join(Path(name).stem for name in args.models)
+    print("", f"| people cover | photographs | {names} |", "|---" * (2 + len(args.models)) + "|", sep="\n")
+    for size, (least, most) in enumerate(pairwise(SHARES)):
+        scored = " | ".join(f"{scores[size]:.1f}" for scores in by_size)
+        print(f"| {least:.0%} to {most:.0%} | {np.count_nonzero(sizes == size)} | {scored} |")
     return 0
 
 
