@@ -12,7 +12,7 @@ from test_training import sample
 
 from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
-from models.training import props
+from models.training import augment, props
 from models.training.augment import Chances, Composer, crop, padded, place, warp
 from models.training.camera import flatten, spoil
 from models.training.pool import Sample
@@ -280,3 +280,15 @@ def test_whoever_is_small_stays_where_they_are() -> None:
         # The rooms are black, the pictures are not: dark corners tell that somebody was put on a room.
         chances[least] = [composer.draw(default_rng(5), index)[0][-1, -1].max() < 60 for index in (0, 1)]
     assert chances == {0.0: [True, True], 0.6: [False, True]}
+
+
+def test_only_the_last_foregrounds_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "FOREGROUNDS", 2)
+    people = [sample(f"vt_{number}", True) for number in range(4)]
+    composer = Composer(people, [sample("h_2", False)], (64, 36), Chances(nobody=0, second_person=0))
+    first = composer.draw(default_rng(1), 0)
+    for index in (1, 2, 3):
+        composer.draw(default_rng(1), index)
+    assert set(composer._foregrounds) == {"vt_2", "vt_3"}
+    for before, again in zip(first, composer.draw(default_rng(1), 0), strict=True):
+        np.testing.assert_array_equal(before, again)

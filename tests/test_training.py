@@ -294,7 +294,7 @@ def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
 
     monkeypatch.setattr(train, "HELD_OUT_PICTURES", 32)
     write_shard(tmp_path / "people_000.npz", [sample(f"vid_{n}", True) for n in range(3)])
-    write_shard(tmp_path / "rooms_000.npz", [sample("h_hard", False), sample("h_easy", False)])
+    write_shard(tmp_path / "rooms_000.npz", [sample("h_hard", False), sample("door_sharp", False)])
     (tmp_path / "before").mkdir()
     (tmp_path / "before" / "mined.json").write_text('{"vid_1": 3, "h_hard": 2}')
     seen: list[list[str]] = []
@@ -308,11 +308,13 @@ def test_a_whole_run_sees_hard_pictures_oftener_and_ends_drawn_back(
     config = dataclasses.replace(
         read_config("lite"), start="lite", start_share=1.0, mined="before", pictures=8, batch=4, width=64, height=64
     )
+    config = dataclasses.replace(config, rooms={"door": 3})
     trainer = train.Trainer(config, tmp_path / "run", torch.device("cpu"))
     trainer.folder.mkdir()
     start = {name: tensor.clone() for name, tensor in trainer.average.state_dict().items()}
     train.train(trainer, [tmp_path], workers=0)
-    assert seen == [["vid_0", "h_hard", "h_easy"], ["vid_1", "vid_1", "vid_1", "vid_2", "h_hard", "h_hard", "h_easy"]]
+    oftener = ["vid_1", "vid_1", "vid_1", "vid_2", "h_hard", "h_hard", "door_sharp", "door_sharp", "door_sharp"]
+    assert seen == [["vid_0", "h_hard", "door_sharp"], oftener]
     saved = torch.load(tmp_path / "run" / train.CHECKPOINT, weights_only=True)
     assert saved["pictures"] == 8
     for name in ("head.weight", "encoder.stem.1.running_mean"):
