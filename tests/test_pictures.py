@@ -292,3 +292,37 @@ def test_only_the_last_foregrounds_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(composer._foregrounds) == {"vt_2", "vt_3"}
     for before, again in zip(first, composer.draw(default_rng(1), 0), strict=True):
         np.testing.assert_array_equal(before, again)
+
+
+def test_somebody_on_an_enlarged_room_may_be_as_blurred_as_it() -> None:
+    """With `even` the person has no finer detail than a room of a quarter of the size, and all of it on a large one."""
+    rng = default_rng(3)
+    alpha = np.zeros((144, 256), np.uint8)
+    alpha[20:, 80:180] = 255
+    person = Sample("vid_1", "vid", rng.integers(0, 255, (144, 256, 3), np.uint8), alpha)
+
+    def detail(even: float, size: tuple[int, int]) -> float:
+        room = Sample("h_2", "h", np.full((*size[::-1], 3), 120, np.uint8), np.zeros(size[::-1], np.uint8))
+        things = dict.fromkeys(("cloth", "chair", "poster", "shadow", "dim", "second_person", "headphones"), 0.0)
+        chances = Chances(other_room=1, nobody=0, before=0, sharpened=0, even=even, **things)
+        composer, found = Composer([person], [room], (256, 144), chances), []
+        for seed in range(12):
+            frame, mask = composer._composite(default_rng(seed), person, 1.0)
+            fine = np.abs(cv2.Laplacian(frame.astype(np.float32), -1)).mean(2)
+            found.append(fine[cv2.erode(mask, np.ones((9, 9), np.uint8)) > 250].mean())
+        return float(np.mean(found))
+
+    assert detail(1, (64, 36)) < 0.3 * detail(0, (64, 36))
+    assert detail(1, (1024, 576)) == detail(0, (1024, 576))
+
+
+def test_a_poster_shows_a_whole_picture_or_a_head() -> None:
+    alpha = np.zeros((100, 200), np.uint8)
+    alpha[30:, 80:120] = 255
+    picture = np.repeat(alpha[..., None], 3, 2)
+    shapes = [props.portrait(default_rng(seed), picture, alpha) for seed in range(40)]
+    heads = [shown for shown in shapes if shown.shape != picture.shape]
+    assert 8 <= len(heads) <= 32
+    assert all(shown.mean() > 150 and max(shown.shape[:2]) <= 54 for shown in heads)
+    nobody = np.zeros_like(alpha)
+    assert all(props.portrait(default_rng(seed), picture, nobody) is picture for seed in range(5))

@@ -54,6 +54,8 @@ class Chances:
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         least_standing: no chance, but the least height of those, in parts of the frame's, above 0 and at most 0.92.
         matched: their light is drawn towards the room's.
+        even: they are as blurred as a room that has to be enlarged: else what is sharp would be somebody, and a
+            camera's sharp stool taken for one.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
         sharpened: the camera sharpens, at most 0.72.
@@ -80,6 +82,7 @@ class Chances:
     standing: float = 0.0
     least_standing: float = 0.45
     matched: float = 0.4
+    even: float = 0.0
     dim: float = 0.08
     flat: float = 0.0
     sharpened: float = 0.12
@@ -247,7 +250,7 @@ class Composer:
         inside = slice(0, self.size[0])
         wide = WIDE if self.chances.narrow and rng.random() < self.chances.narrow else 1.0
         if rng.random() < self.chances.nobody:
-            frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
+            frame, alpha = self._room(rng, wide)[0], np.zeros(self.size[::-1], np.uint8)
         elif rng.random() < self._other_room(sample.kind) and self._large_enough(sample):
             frame, alpha = self._composite(rng, sample, wide)
         elif wide > 1 and sample.picture.shape[1] < PADDED * sample.picture.shape[0]:
@@ -282,17 +285,19 @@ class Composer:
         box = extent(sample.alpha) if least else None
         return box is None or box[3] - box[1] >= least
 
-    def _room(self, rng: Generator, wide: float) -> Picture:
+    def _room(self, rng: Generator, wide: float) -> tuple[Picture, float]:
+        """A room, and how many times it was enlarged."""
         if self.chances.wall and rng.random() < self.chances.wall:
-            return np.asarray(cv2.resize(props.wall(rng), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            return np.asarray(cv2.resize(props.wall(rng), self.size, interpolation=cv2.INTER_CUBIC), np.uint8), 1.0
         room = self.rooms[int(rng.integers(len(self.rooms)))].picture
-        frame = warp(room, crop(rng, room, self.size, None, wide), self.size, cv2.BORDER_REFLECT_101)
+        matrix = crop(rng, room, self.size, None, wide)
+        frame = warp(room, matrix, self.size, cv2.BORDER_REFLECT_101)
         if rng.random() < 0.25:
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.7, 3.5)), np.uint8)
-        return light(rng, frame, 0.7)
+        return light(rng, frame, 0.7), float(np.hypot(matrix[0, 1], matrix[1, 1]))
 
     def _composite(self, rng: Generator, sample: Sample, wide: float) -> tuple[Picture, Picture]:
-        frame, alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
+        (frame, enlarged), alpha = self._room(rng, wide), np.zeros(self.size[::-1], np.uint8)
         others = [self._anyone(rng)] if rng.random() < self.chances.second_person else []
         for person in [*others, sample]:
             whole = person.kind in WHOLE and rng.random() < self.chances.standing
@@ -311,6 +316,9 @@ class Composer:
             alpha = np.asarray(np.maximum(alpha, mask), np.uint8)
         if rng.random() < self.chances.headphones:
             props.headphones(rng, frame, alpha, mask)
+        if enlarged > 1 and self.chances.even and rng.random() < self.chances.even:
+            small = cv2.resize(frame, None, fx=1 / enlarged, fy=1 / enlarged, interpolation=cv2.INTER_AREA)
+            frame = np.asarray(cv2.resize(small, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
         return frame, alpha
 
     def _hold_up(self, rng: Generator, frame: Picture, alpha: Picture) -> None:
@@ -336,7 +344,8 @@ class Composer:
         if box is None:
             return
         if rng.random() < self.chances.poster:
-            props.poster(rng, frame, self._anyone(rng).picture)
+            shown = self._anyone(rng)
+            props.poster(rng, frame, props.portrait(rng, shown.picture, shown.alpha))
         if rng.random() < self.chances.cloth:
             for _ in range(int(rng.integers(1, 4))):
                 # Their own clothes' cloth is the hardest to tell from them.

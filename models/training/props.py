@@ -108,13 +108,23 @@ def chair(rng: Generator, frame: Picture, texture: Picture, body: Box) -> None:
     lay(frame, texture, _filled((frame.shape[1], frame.shape[0]), [points]))
 
 
+def portrait(rng: Generator, picture: Picture, alpha: Picture) -> Picture:
+    """The picture or, as often, what it shows of somebody's head and shoulders."""
+    box = extent(alpha)
+    if box is None or rng.random() < 0.5:
+        return picture
+    side = round(rng.uniform(0.8, 1.3) * (box[2] - box[0]))
+    middle, top = (box[0] + box[2]) // 2, max(0, box[1] - side // 8)
+    return picture[top : top + side, max(0, middle - side // 2) : middle + side // 2 + 1]
+
+
 def poster(rng: Generator, frame: Picture, picture: Picture) -> None:
-    """A small framed picture, of a person perhaps, on the wall: nobody who is in the room."""
-    height = rng.uniform(0.12, 0.3) * frame.shape[0]
+    """A framed picture, of a person perhaps, on the wall or put up somewhere: nobody who is in the room."""
+    height = rng.uniform(0.12, 0.4) * frame.shape[0]
     width = height * picture.shape[1] / picture.shape[0]
     if width > 0.4 * frame.shape[1]:
         return
-    x, y = rng.uniform(0, frame.shape[1] - width), rng.uniform(0, 0.6) * (frame.shape[0] - height)
+    x, y = rng.uniform(0, frame.shape[1] - width), rng.uniform(0, 0.85) * (frame.shape[0] - height)
     border = rng.uniform(0.02, 0.1) * height
     for grow, texture in ((border, plain(rng)), (0.0, picture)):
         left, top, right, bottom = x - grow, y - grow, x + width + grow, y + height + grow
