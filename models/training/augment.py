@@ -54,8 +54,7 @@ class Chances:
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         least_standing: no chance, but the least height of those, in parts of the frame's, above 0 and at most 0.92.
         matched: their light is drawn towards the room's.
-        even: they are as blurred as a room that has to be enlarged: else what is sharp would be somebody, and a
-            camera's sharp stool taken for one.
+        even: they are as blurred as a room that has to be enlarged, lest what is sharp be the sign of somebody.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
         sharpened: the camera sharpens, at most 0.72.
