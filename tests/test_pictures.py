@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.random import default_rng
+from numpy.typing import NDArray
 from test_training import sample
 
 from models.manifest import get_model
@@ -295,34 +296,58 @@ def test_only_the_last_foregrounds_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_somebody_on_an_enlarged_room_may_be_as_blurred_as_it() -> None:
-    """With `even` the person has no finer detail than a room of a quarter of the size, and all of it on a large one."""
+    """With `even` the person loses most of their detail on a room of a quarter of the size, and none on a large one."""
     rng = default_rng(3)
     alpha = np.zeros((144, 256), np.uint8)
     alpha[20:, 80:180] = 255
     person = Sample("vid_1", "vid", rng.integers(0, 255, (144, 256, 3), np.uint8), alpha)
 
-    def detail(even: float, size: tuple[int, int]) -> float:
+    def details(even: float, size: tuple[int, int]) -> NDArray[np.float64]:
         room = Sample("h_2", "h", np.full((*size[::-1], 3), 120, np.uint8), np.zeros(size[::-1], np.uint8))
-        things = dict.fromkeys(("cloth", "chair", "poster", "shadow", "dim", "second_person", "headphones"), 0.0)
-        chances = Chances(other_room=1, nobody=0, before=0, sharpened=0, even=even, **things)
-        composer, found = Composer([person], [room], (256, 144), chances), []
+        things = dict.fromkeys(("cloth", "chair", "poster", "shadow", "second_person", "headphones"), 0.0)
+        composer, found = Composer([person], [room], (256, 144), Chances(even=even, **things)), []
         for seed in range(12):
             frame, mask = composer._composite(default_rng(seed), person, 1.0)
             fine = np.abs(cv2.Laplacian(frame.astype(np.float32), -1)).mean(2)
             found.append(fine[cv2.erode(mask, np.ones((9, 9), np.uint8)) > 250].mean())
-        return float(np.mean(found))
+        return np.array(found)
 
-    assert detail(1, (64, 36)) < 0.3 * detail(0, (64, 36))
-    assert detail(1, (1024, 576)) == detail(0, (1024, 576))
+    sharp = details(0, (64, 36))
+    assert details(1, (64, 36)).mean() < 0.3 * sharp.mean()
+    assert 3 <= np.count_nonzero(details(0.5, (64, 36)) < 0.6 * sharp) <= 9
+    np.testing.assert_array_equal(details(1, (1024, 576)), details(0, (1024, 576)))
+
+
+@pytest.mark.parametrize("times", [1.05, 1.37, 2.1, 3.3, 4.3])
+def test_what_is_coarsened_stays_where_its_mask_is(times: float) -> None:
+    frame = np.zeros((252, 448, 3), np.uint8)
+    frame[220:, :] = frame[:, 400:] = 255
+    blurred = augment.coarsened(frame, times)
+    assert abs(float((blurred[10, :, 0] / 255).sum()) - 48) < 0.2
+    assert abs(float((blurred[:, 10, 0] / 255).sum()) - 32) < 0.2
 
 
 def test_a_poster_shows_a_whole_picture_or_a_head() -> None:
     alpha = np.zeros((100, 200), np.uint8)
     alpha[30:, 80:120] = 255
-    picture = np.repeat(alpha[..., None], 3, 2)
-    shapes = [props.portrait(default_rng(seed), picture, alpha) for seed in range(40)]
-    heads = [shown for shown in shapes if shown.shape != picture.shape]
+    picture = np.repeat(alpha[..., None] // 2, 3, 2)
+    picture[30:60, 80:120] = 255
+    shown = [props.printed(default_rng(seed), picture, alpha) for seed in range(40)]
+    heads = [part for part in shown if part.shape != picture.shape]
     assert 8 <= len(heads) <= 32
-    assert all(shown.mean() > 150 and max(shown.shape[:2]) <= 54 for shown in heads)
-    nobody = np.zeros_like(alpha)
-    assert all(props.portrait(default_rng(seed), picture, nobody) is picture for seed in range(5))
+    assert all((part == 255).mean() > 0.4 and max(part.shape[:2]) <= 54 for part in heads)
+    tiny = np.zeros_like(alpha)
+    tiny[30:40, 80:90] = 255
+    assert all(props.printed(default_rng(seed), picture, tiny) is picture for seed in range(5))
+
+
+def test_posters_show_heads_and_whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = set()
+    monkeypatch.setattr(props, "poster", lambda _, __, picture: shapes.add(picture.shape))
+    alpha = np.zeros((100, 200), np.uint8)
+    alpha[30:, 80:120] = 255
+    person = Sample("vid_1", "vid", np.zeros((100, 200, 3), np.uint8), alpha)
+    composer = Composer([person], [sample("h_2", False)], (64, 36), Chances(other_room=1, nobody=0, poster=1))
+    for seed in range(12):
+        composer.draw(default_rng(seed), 0)
+    assert (100, 200, 3) in shapes and len(shapes) > 2

@@ -54,7 +54,8 @@ class Chances:
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         least_standing: no chance, but the least height of those, in parts of the frame's, above 0 and at most 0.92.
         matched: their light is drawn towards the room's.
-        even: they are as blurred as a room that has to be enlarged, lest what is sharp be the sign of somebody.
+        even: on a room that has to be enlarged, they and it are shrunk to its own size and enlarged together, lest what
+            is sharp be the sign of somebody; not the hands held up and the things before them.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
         sharpened: the camera sharpens, at most 0.72.
@@ -195,6 +196,13 @@ def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Pict
     return np.clip(over * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
+def coarsened(frame: Picture, times: float) -> Picture:
+    """The frame so many times smaller and enlarged again, each pixel where it was."""
+    height, width = frame.shape[:2]
+    small = (max(1, round(width / times)), max(1, round(height / times)))
+    return np.asarray(cv2.resize(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), (width, height)), np.uint8)
+
+
 def padded(rng: Generator, sample: Sample, size: tuple[int, int]) -> tuple[Picture, Picture, slice]:
     """An upright picture, its alpha, and the columns they fill, stretched as far as the product would; else black.
 
@@ -316,8 +324,7 @@ class Composer:
         if rng.random() < self.chances.headphones:
             props.headphones(rng, frame, alpha, mask)
         if enlarged > 1 and self.chances.even and rng.random() < self.chances.even:
-            small = cv2.resize(frame, None, fx=1 / enlarged, fy=1 / enlarged, interpolation=cv2.INTER_AREA)
-            frame = np.asarray(cv2.resize(small, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
+            frame = coarsened(frame, enlarged)
         return frame, alpha
 
     def _hold_up(self, rng: Generator, frame: Picture, alpha: Picture) -> None:
@@ -344,7 +351,7 @@ class Composer:
             return
         if rng.random() < self.chances.poster:
             shown = self._anyone(rng)
-            props.poster(rng, frame, props.portrait(rng, shown.picture, shown.alpha))
+            props.poster(rng, frame, props.printed(rng, shown.picture, shown.alpha))
         if rng.random() < self.chances.cloth:
             for _ in range(int(rng.integers(1, 4))):
                 # Their own clothes' cloth is the hardest to tell from them.

@@ -16,6 +16,10 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom of the person, of which the last two lie outside."""
 
 
+LEAST_PRINTED = 24
+"""Pixels across from which somebody is cut out of a picture for a poster, which is 30 to 100 pixels high."""
+
+
 def extent(alpha: Picture) -> Box | None:
     """The box (left, top, right, bottom) of the person, or None without one."""
     columns, rows = np.flatnonzero(alpha.max(0) > 127), np.flatnonzero(alpha.max(1) > 127)
@@ -108,10 +112,10 @@ def chair(rng: Generator, frame: Picture, texture: Picture, body: Box) -> None:
     lay(frame, texture, _filled((frame.shape[1], frame.shape[0]), [points]))
 
 
-def portrait(rng: Generator, picture: Picture, alpha: Picture) -> Picture:
-    """The picture or, as often, what it shows of somebody's head and shoulders."""
+def printed(rng: Generator, picture: Picture, alpha: Picture) -> Picture:
+    """What a poster shows of a picture: all of it or, as often, somebody's head and shoulders, unless they are tiny."""
     box = extent(alpha)
-    if box is None or rng.random() < 0.5:
+    if box is None or box[2] - box[0] < LEAST_PRINTED or rng.random() < 0.5:
         return picture
     side = round(rng.uniform(0.8, 1.3) * (box[2] - box[0]))
     middle, top = (box[0] + box[2]) // 2, max(0, box[1] - side // 8)
