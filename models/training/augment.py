@@ -199,6 +199,7 @@ def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Pict
 def coarsened(frame: Picture, times: float) -> Picture:
     """The frame so many times smaller and enlarged again, each pixel where it was."""
     height, width = frame.shape[:2]
+    # A size, no factor: OpenCV rounds the size but maps by the factor itself, and the frame would slip beside its mask.
     small = (max(1, round(width / times)), max(1, round(height / times)))
     return np.asarray(cv2.resize(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), (width, height)), np.uint8)
 

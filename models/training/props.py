@@ -17,7 +17,7 @@ Box = tuple[int, int, int, int]
 
 
 LEAST_PRINTED = 24
-"""Pixels across from which somebody is cut out of a picture for a poster, which is 30 to 100 pixels high."""
+"""Pixels across from which somebody is cut out of a picture for a poster 30 to 100 high: fewer would be a blur."""
 
 
 def extent(alpha: Picture) -> Box | None:
