@@ -12,7 +12,7 @@ STATE_ERROR, STATE_UNCONNECTED, STATE_CONNECTING, STATE_PAUSED, STATE_STREAMING 
 DIRECTION_OUTPUT = 1
 ID_ANY = 0xFFFFFFFF
 FLAG_MAP_BUFFERS, FLAG_DRIVER = 1 << 2, 1 << 3
-META_HEADER = 1
+META_HEADER, META_BUSY = 1, 7
 HOOK_BYTES = 48
 """Size of struct spa_hook: a list's two pointers, three more and a private one."""
 
@@ -55,6 +55,12 @@ class spa_meta_header(ctypes.Structure):
     )
 
 
+class spa_meta_busy(ctypes.Structure):
+    """How many consumers hold a buffer; it is not to be written to meanwhile."""
+
+    _fields_ = (("flags", c_uint32), ("count", c_uint32))
+
+
 class spa_buffer(ctypes.Structure):
     """Blocks and what is said about them."""
 
@@ -74,6 +80,7 @@ class pw_buffer(ctypes.Structure):
 
 OnState = CFUNCTYPE(None, c_void_p, c_int, c_int, c_char_p)
 OnParam = CFUNCTYPE(None, c_void_p, c_uint32, c_void_p)
+OnBuffer = CFUNCTYPE(None, c_void_p, POINTER(pw_buffer))
 OnProcess = CFUNCTYPE(None, c_void_p)
 
 
@@ -87,8 +94,8 @@ class pw_stream_events(ctypes.Structure):
         ("control_info", c_void_p),
         ("io_changed", c_void_p),
         ("param_changed", OnParam),
-        ("add_buffer", c_void_p),
-        ("remove_buffer", c_void_p),
+        ("add_buffer", OnBuffer),
+        ("remove_buffer", OnBuffer),
         ("process", OnProcess),
         ("drained", c_void_p),
         ("command", c_void_p),

@@ -6,6 +6,7 @@ import ctypes
 import json
 import threading
 from fractions import Fraction
+from typing import TypeVar
 
 from app.frame import Picture
 from app.problems import SinkError
@@ -16,6 +17,9 @@ from app.publish.fit import Fitter
 DEFAULT_NAME = "Greenroom"
 _ANSWER_SECONDS = 3.0
 """Longest wait for PipeWire to take the camera in; it takes some 10 ms here, also on a loaded machine below 1 s."""
+
+_HELD_NS = 1_000_000_000
+"""So long consumers may hold all buffers; a browser's tab that stands still this long may see a torn picture."""
 
 _MISSING = "PipeWire does not run for this user."
 _RESTART = "Start it as the user of this desktop: systemctl --user restart pipewire wireplumber"
@@ -39,7 +43,9 @@ class PipeWireSink:
         self._fit = Fitter((width, height))
         # The contract between the threads: written by `write`, read by `_on_process`, both with the loop's lock held.
         self._picture: ctypes.Array[ctypes.c_char] = ctypes.create_string_buffer(width * height * 3 // 2)
-        self._captured_ns = self._seq = 0
+        self._captured_ns = self._sent_ns = self._seq = 0
+        # How many consumers hold each of the stream's buffers, by the buffer's address.
+        self._busy: dict[int, pw.spa_meta_busy] = {}
         self._state, self._error = pw.STATE_CONNECTING, ""
         self._settled = threading.Event()
         self._pw = _load()
@@ -114,6 +120,8 @@ class PipeWireSink:
             version=pw.EVENTS_VERSION,
             state_changed=pw.OnState(self._on_state),
             param_changed=pw.OnParam(self._on_param),
+            add_buffer=pw.OnBuffer(self._on_add_buffer),
+            remove_buffer=pw.OnBuffer(self._on_remove_buffer),
             process=pw.OnProcess(self._on_process),
         )
         self._hook = ctypes.create_string_buffer(pw.HOOK_BYTES)
@@ -131,6 +139,8 @@ class PipeWireSink:
         self._error = (error or b"").decode("utf-8", "replace")
         if state != pw.STATE_CONNECTING:
             self._settled.set()
+        if state == pw.STATE_PAUSED:  # the last consumer has left, or stands still
+            self._free_buffers()
 
     def _on_param(self, _: int, param: int, pod: int | None) -> None:
         if param == spa.PARAM_FORMAT and pod:  # without a pod, the last consumer has left
@@ -138,8 +148,36 @@ class PipeWireSink:
             header = spa.header_meta(ctypes.sizeof(pw.spa_meta_header))
             self._pw.pw_stream_update_params(self._stream, self._pods(buffers, header), 2)
 
+    def _on_add_buffer(self, _: int, added: ctypes._Pointer[pw.pw_buffer]) -> None:
+        if busy := _meta(added.contents.buffer.contents, pw.META_BUSY, pw.spa_meta_busy):
+            self._busy[ctypes.addressof(added.contents)] = busy
+
+    def _on_remove_buffer(self, _: int, removed: ctypes._Pointer[pw.pw_buffer]) -> None:
+        self._busy.pop(ctypes.addressof(removed.contents), None)
+
+    def _free_buffers(self) -> None:
+        # A consumer that dies gives back none of the buffers it holds, and PipeWire never writes to those again:
+        # without this, the camera stood still after 15 browsers that had died (tests/e2e, as many consumers).
+        for busy in self._busy.values():
+            busy.count = 0
+
+    def _dequeued(self) -> ctypes._Pointer[pw.pw_buffer] | None:
+        queued = self._next_buffer()
+        if not queued and self._captured_ns - self._sent_ns > _HELD_NS:
+            self._free_buffers()
+            queued = self._next_buffer()
+        return queued
+
+    def _next_buffer(self) -> ctypes._Pointer[pw.pw_buffer] | None:
+        # One that a consumer holds goes to the end of PipeWire's queue, and the call returns none: so all are tried.
+        for _ in range(max(1, len(self._busy))):
+            queued: ctypes._Pointer[pw.pw_buffer] = self._pw.pw_stream_dequeue_buffer(self._stream)
+            if queued:
+                return queued
+        return None
+
     def _on_process(self, _: int) -> None:
-        queued = self._pw.pw_stream_dequeue_buffer(self._stream)
+        queued = self._dequeued()
         if not queued:  # consumers hold all buffers: this picture is dropped for them
             return
         buffer = queued.contents.buffer.contents
@@ -150,13 +188,23 @@ class PipeWireSink:
             ctypes.memmove(data.data, self._picture, size)
         chunk = data.chunk.contents
         chunk.offset, chunk.size, chunk.stride = 0, size if fits else 0, self._width
-        for meta in buffer.metas[: buffer.n_metas]:
-            if meta.type == pw.META_HEADER and meta.size >= ctypes.sizeof(pw.spa_meta_header):
-                header = pw.spa_meta_header.from_address(meta.data)
-                header.flags = header.offset = header.dts_offset = 0
-                header.pts, header.seq = self._captured_ns, self._seq
+        if header := _meta(buffer, pw.META_HEADER, pw.spa_meta_header):
+            header.flags = header.offset = header.dts_offset = 0
+            header.pts, header.seq = self._captured_ns, self._seq
         self._seq += 1
+        self._sent_ns = self._captured_ns
         self._pw.pw_stream_queue_buffer(self._stream, queued)
+
+
+_Meta = TypeVar("_Meta", bound=ctypes.Structure)
+
+
+def _meta(buffer: pw.spa_buffer, kind: int, structure: type[_Meta]) -> _Meta | None:
+    """What is said of a kind about a buffer, in PipeWire's own memory; None if nothing is."""
+    for meta in buffer.metas[: buffer.n_metas]:
+        if meta.type == kind and meta.size >= ctypes.sizeof(structure):
+            return structure.from_address(meta.data)
+    return None
 
 
 def state() -> str:

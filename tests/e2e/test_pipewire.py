@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import textwrap
@@ -113,6 +114,17 @@ def test_consumers_come_and_go(desktop: Desktop, greenroom: str) -> None:
             check_all(second.frames(10), *SIZE)
     with gstreamer(desktop) as third:
         check_all(third.frames(10), *SIZE)
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["alone", "beside one that stays"])
+def test_the_dead_take_no_buffers_with_them(desktop: Desktop, greenroom: str, stays: bool) -> None:
+    """PipeWire has 16 buffers for a camera, and each consumer that dies holds one."""
+    with gstreamer(desktop) if stays else contextlib.nullcontext():
+        for _ in range(20):
+            with gstreamer(desktop) as mortal:
+                mortal.frames(2)
+        with gstreamer(desktop) as last:
+            check_all(last.frames(10), *SIZE)
 
 
 def started(desktop: Desktop, name: str, program: str) -> str:
