@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 """Seconds to wait for anything: what takes 0.3 s here takes many times that on a machine that is busy."""
 
+_SERVICES = ("dbus", "pipewire", "wireplumber")
 _PROGRAMS = ("dbus-daemon", "pipewire", "wireplumber", "pw-dump", "gdbus", "gst-launch-1.0")
 
 # The portal offers cameras only where some desktop says that it can ask the user; with the permission granted
@@ -154,6 +155,11 @@ class Desktop:
         process = self._running.pop(name)
         end(process, number)
         return process.returncode
+
+    def stop_programs(self) -> None:
+        """End what still runs but the desktop itself, and show what it wrote: its test has failed."""
+        for name in [name for name in self._running if name not in _SERVICES]:
+            print(f"{name}, ended by {self.stop(name)}:\n{self.log(name)}")
 
     def log(self, name: str) -> str:
         """What a program has written so far."""

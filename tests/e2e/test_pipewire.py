@@ -33,6 +33,13 @@ def desktop() -> Iterator[Desktop]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def nothing_left(desktop: Desktop) -> Iterator[None]:
+    """What a test that failed has left running must not be the next one's camera."""
+    yield
+    desktop.stop_programs()
+
+
 @pytest.fixture(scope="module")
 def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video whose pictures tell their numbers."""
