@@ -168,7 +168,7 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
         loaded = load_known(settings, realtime=False)
     except (ModelError, BackendError) as error:
         raise GreenroomError(str(error)) from error
-    matter = Matter(loaded.segmenter, temporal=temporal, refine=refine)
+    matter = Matter(loaded.look, temporal=temporal, refine=refine)
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
     started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:

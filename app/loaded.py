@@ -12,6 +12,7 @@ from app.whole import Rival, WholeFrame
 from backends import BackendError, Session, get_backend
 from backends.request import Request
 from backends.tiers import Candidate
+from models.region import Looking, Tracker
 from models.segmenter import Segmenter
 
 HANG_SECONDS, HANG_SECONDS_CPU, HANG_RUNS = 0.3, 3.0, 10.0
@@ -24,6 +25,7 @@ class Loaded:
     """A segmenter ready to run, with the session it runs on.
 
     Attributes:
+        look: makes the masks with the segmenter.
         whole: makes finished pictures on the same device; None while there is nothing that does. The loader replaces
             it while others run it: who does holds it meanwhile.
         rival: what `whole` is compared with; None where there will be none.
@@ -33,6 +35,7 @@ class Loaded:
     segmenter: Segmenter
     session: Session
     candidate: Candidate
+    look: Looking
     whole: WholeFrame | None = None
     rival: Rival | None = None
     tried: Plan | None = None
@@ -64,7 +67,8 @@ def load(candidate: Candidate) -> Loaded:
     usual = time.perf_counter() - start
     patience = HANG_SECONDS_CPU if candidate.device == "CPU" else HANG_SECONDS
     request = Request(session, max(patience, HANG_RUNS * usual))
-    return Loaded(Segmenter(model, request.input, request.output, request.run), request, candidate)
+    segmenter = Segmenter(model, request.input, request.output, request.run)
+    return Loaded(segmenter, request, candidate, Tracker(segmenter))
 
 
 def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:

@@ -18,7 +18,7 @@ from app.frame import Image
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
 from app.problems import GreenroomError
-from models.segmenter import Segmenter
+from models.region import Looking
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ class Matter:
     """Makes the alpha of one frame after the other, of any sizes.
 
     Args:
-        segmenter: the network.
-        temporal: steady the mask from frame to frame.
+        look: makes the masks.
+        temporal: look where people were in the last frame, and steady the mask from frame to frame.
         refine: follow the frame's edges.
     """
 
-    def __init__(self, segmenter: Segmenter, *, temporal: bool, refine: bool) -> None:
-        self._segmenter, self._temporal, self._refine = segmenter, temporal, refine
+    def __init__(self, look: Looking, *, temporal: bool, refine: bool) -> None:
+        self._look, self._temporal, self._refine = look, temporal, refine
         self._memory: Memory | None = None
         self._refiner: Refiner | None = None
         self._size = (0, 0)
@@ -45,11 +45,12 @@ class Matter:
         Raises:
             UntrustedMask: the network's answer is no mask.
         """
-        mask = self._segmenter(frame)
+        look = self._look(frame, fresh=not self._temporal)
+        mask = look.mask
         height, width = frame.shape[:2]
-        if self._refiner is None or self._size != (width, height):
+        if self._refiner is None or self._size != (width, height) or self._refiner.region != look.region:
             self._size, self._memory = (width, height), None
-            self._refiner = Refiner(width, height, mask.shape[1], mask.shape[0], self._refine)
+            self._refiner = Refiner(width, height, mask.shape[1], mask.shape[0], self._refine, look.region)
             self._alpha = np.empty((height, width), np.uint8)
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         luminance = self._refiner.luminance(cv2.resize(gray, self._refiner.half_size, interpolation=cv2.INTER_AREA))

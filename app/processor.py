@@ -34,6 +34,7 @@ from app.problems import GreenroomError, Problem
 from app.settings import Settings
 from app.status import Stopwatch
 from app.whole import WholeFrame, plan_for
+from models.region import Look, Region
 
 EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
 """The settings an effect is built from; a change of one builds it anew."""
@@ -54,24 +55,26 @@ class Work:
 
     Attributes:
         frame, loaded: what it was begun with.
-        running: what the network makes of it.
+        running: what the network sees in it.
         whole: what makes the finished picture instead, on a GPU.
         making: that picture, while it is made.
         finished: uint8 I420, that picture; valid until the next frame but one is begun.
         seen: whether the processor's view is this frame.
         mask: float32 (h, w) in [0, 1], this frame's own; None while there is none that can be trusted.
+        region: the part of the frame that the mask is of.
         steadied: seconds spent on it.
         failure: why it is covered although there is a segmenter.
     """
 
     frame: Frame
     loaded: Loaded | None
-    running: Future[NDArray[np.float32]] | None = None
+    running: Future[Look] | None = None
     whole: WholeFrame | None = None
     making: Future[Image] | None = None
     finished: Image | None = None
     seen: bool = False
     mask: NDArray[np.float32] | None = None
+    region: Region | None = None
     steadied: float = 0.0
     failure: Exception | None = None
 
@@ -143,7 +146,7 @@ class Processor:
                 fresh = not self._settings.temporal or self._forgets(frame, work.whole)
                 work.making = self._segmenting.submit(self._make, frame, work.whole, self._effect, fresh)
             else:
-                work.running = self._segmenting.submit(self._segment, frame, loaded)
+                work.running = self._see(frame, loaded)
         return work
 
     def matte(self, work: Work) -> None:
@@ -159,7 +162,7 @@ class Processor:
             self._look(work)
             if work.loaded is not None and not self._bare:
                 # The effect `none` may have been left since `begin`, which then started nothing.
-                work.running = work.running or self._segmenting.submit(self._segment, work.frame, work.loaded)
+                work.running = work.running or self._see(work.frame, work.loaded)
                 self._take_mask(work, work.loaded, work.running.result())
         except Exception as error:
             work.failure = error
@@ -190,9 +193,9 @@ class Processor:
                 picture.raw = True
                 np.copyto(out, self._i420)
                 return picture
-            if work.mask is not None and work.failure is None:
+            if work.mask is not None and work.region is not None and work.failure is None:
                 try:
-                    self._lay_over(work, work.mask, picture)
+                    self._lay_over(work, work.mask, work.region, picture)
                     return picture
                 except Exception as error:
                     work.failure = error
@@ -249,29 +252,32 @@ class Processor:
         self._stopwatch.add("segment", time.perf_counter() - start)
         return picture
 
-    def _segment(self, frame: Frame, loaded: Loaded) -> NDArray[np.float32]:
-        start = time.perf_counter()
-        mask = loaded.segmenter(frame.image)
-        self._stopwatch.add("segment", time.perf_counter() - start)
-        return mask
+    def _see(self, frame: Frame, loaded: Loaded) -> Future[Look]:
+        return self._segmenting.submit(self._segment, frame, loaded, self._forgets(frame, loaded))
 
-    def _take_mask(self, work: Work, loaded: Loaded, mask: NDArray[np.float32]) -> None:
+    def _segment(self, frame: Frame, loaded: Loaded, fresh: bool) -> Look:
+        start = time.perf_counter()
+        look = loaded.look(frame.image, fresh=fresh)
+        self._stopwatch.add("segment", time.perf_counter() - start)
+        return look
+
+    def _take_mask(self, work: Work, loaded: Loaded, look: Look) -> None:
         """Steady the mask, or copy it: the network's own array is the next frame's."""
         start = time.perf_counter()
-        refiner = self._refiner_for(mask.shape[1], mask.shape[0])
-        self._luminance = refiner.luminance(self._view.half)
+        if self._forgets(work.frame, loaded) or self._refiner is None or self._refiner.region != look.region:
+            self._memory = None
+        self._luminance = self._refiner_for(look.mask, look.region).luminance(self._view.half)
         if self._settings.temporal:
-            if self._forgets(work.frame, loaded):
-                self._memory = None
-            work.mask, self._memory = steady(mask, self._luminance, self._memory)
-            self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
+            work.mask, self._memory = steady(look.mask, self._luminance, self._memory)
         else:
-            work.mask = mask.copy()
+            work.mask = look.mask.copy()
+        work.region = look.region
+        self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
         work.steadied = time.perf_counter() - start
 
-    def _lay_over(self, work: Work, mask: NDArray[np.float32], picture: Picture) -> None:
+    def _lay_over(self, work: Work, mask: NDArray[np.float32], region: Region, picture: Picture) -> None:
         start = time.perf_counter()
-        self._view.lay(self._refiner_for(mask.shape[1], mask.shape[0])(mask, self._luminance))
+        self._view.lay(self._refiner_for(mask, region)(mask, self._luminance))
         refined = time.perf_counter()
         self._stopwatch.add("refine", work.steadied + refined - start)
         self._fill(picture.i420)
@@ -303,9 +309,10 @@ class Processor:
         self._compositor = Compositor(width, height)
         self._memory = None
 
-    def _refiner_for(self, mask_width: int, mask_height: int) -> Refiner:
-        if self._refiner is None or self._refiner.mask_size != (mask_width, mask_height):
-            self._refiner = Refiner(*self._i420_size, mask_width, mask_height, self._settings.refine)
+    def _refiner_for(self, mask: NDArray[np.float32], region: Region) -> Refiner:
+        size = mask.shape[1], mask.shape[0]
+        if self._refiner is None or (self._refiner.mask_size, self._refiner.region) != (size, region):
+            self._refiner = Refiner(*self._i420_size, *size, self._settings.refine, region)
         return self._refiner
 
     def _build_effect(self) -> None:

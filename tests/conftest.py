@@ -19,6 +19,7 @@ from app.loaded import Loaded
 from app.problems import SinkError
 from backends.tiers import Candidate
 from models.manifest import Model, get_model
+from models.region import Look, Looking, Region
 from models.segmenter import Segmenter
 
 
@@ -64,7 +65,16 @@ def fake_loaded(network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] = ce
     model = get_model("lite")
     session = FakeSession(model, network)
     segmenter = Segmenter(model, session.input, session.output, session.run)
-    return Loaded(segmenter, session, Candidate("onnxruntime", "CPU", 1))
+    return Loaded(segmenter, session, Candidate("onnxruntime", "CPU", 1), looks_at_all(segmenter))
+
+
+def looks_at_all(segmenter: Segmenter) -> Looking:
+    """Looks at whole frames: the networks of these tests answer for such, as graphs do."""
+
+    def look(frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
+        return Look(segmenter(frame), Region(0, 0, frame.shape[1], frame.shape[0]))
+
+    return look
 
 
 class RecordingSink:

@@ -46,7 +46,7 @@ class Machine:
         if str(candidate) in self.broken:
             raise BackendError(self.broken[str(candidate)])
         made = fake_loaded()
-        self.loaded.append(Loaded(made.segmenter, made.session, candidate))
+        self.loaded.append(Loaded(made.segmenter, made.session, candidate, made.look))
         return self.loaded[-1]
 
     def names(self) -> list[str]:

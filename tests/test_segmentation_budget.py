@@ -66,7 +66,7 @@ def test_a_network_that_cannot_keep_up_now_gives_way_to_a_cheaper_one(
     def load(candidate: Candidate) -> Loaded:
         made = machine.load(candidate)
         request = Request(made.session, 1.0)
-        return Loaded(made.segmenter, Timed(request, lambda: milliseconds.get(candidate)), candidate)
+        return Loaded(made.segmenter, Timed(request, lambda: milliseconds.get(candidate)), candidate, made.look)
 
     monkeypatch.setattr(module, "load", load)
     loader.wanted(Settings())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from conftest import fake_loaded, until
+from conftest import fake_loaded, looks_at_all, until
 from numpy.typing import NDArray
 from test_golden import CASES, COVERED, MEAN, WORST, clip_frames
 from test_privacy import BASE, NETWORK, SIZE
@@ -74,6 +74,7 @@ def test_both_ways_make_the_same_pictures(case: dict[str, Any], size: tuple[int,
     settings = Settings().replace(size=f"{size[0]}x{size[1]}", **case)
     frames = [fit_frame(frame, *size) for frame, _ in clip_frames()]
     apart, together = load(CPU), load(CPU)
+    apart.look = looks_at_all(apart.segmenter)  # as graphs do
     together.whole = whole_frame(settings, candidate=candidate)
     together.segmenter = None  # type: ignore[assignment]  # whoever asks it fails
     for expected, made in zip(pictures(settings, apart, frames), pictures(settings, together, frames), strict=True):

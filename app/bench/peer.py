@@ -167,7 +167,7 @@ def _loop(loop: PlainLoop, count: int) -> Results:
 def _quality(settings: Settings) -> Results:
     """How good the product's matte of these settings is."""
     loaded = load_known(settings)
-    matter = Matter(loaded.segmenter, temporal=settings.temporal, refine=settings.refine)
+    matter = Matter(loaded.look, temporal=settings.temporal, refine=settings.refine)
     try:
         return _judged(lambda frame: np.divide(matter(frame), 255, dtype=np.float32))
     finally:

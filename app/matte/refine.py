@@ -8,12 +8,14 @@ Where the mask is constant the function is constant too, so only the edge is tou
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.frame import Image
+from models.region import Region
 
 RADIUS = 1
 """Half a window, in mask pixels. On exact mattes shrunk to 256×144 and disturbed like a network's, radius 1, 2, 3 gave
@@ -37,7 +39,7 @@ REACH = 2 * RADIUS + 1
 Floats = NDArray[np.float32]
 
 Box = tuple[tuple[slice, slice], tuple[slice, slice]]
-"""A part of the picture: rows and columns of the mask, and of the alpha."""
+"""A part of the region: rows and columns of the mask, and of the alpha."""
 
 
 class Refiner:
@@ -50,24 +52,37 @@ class Refiner:
         width, height: the frame's size in pixels.
         mask_width, mask_height: the mask's.
         enabled: False only enlarges the mask.
+        region: the part of the frame that the masks are of, None for all of it; the rest is room.
     """
 
-    def __init__(self, width: int, height: int, mask_width: int, mask_height: int, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        mask_width: int,
+        mask_height: int,
+        enabled: bool = True,
+        region: Region | None = None,
+    ) -> None:
         self.mask_size = (mask_width, mask_height)
         self.half_size = (max(1, width // 2), max(1, height // 2))
+        self.region = region or Region(0, 0, width, height)
         self._enabled = enabled
         self._luminance = np.empty((mask_height, mask_width), np.uint8)
-        self._half = np.empty(self.half_size[::-1], np.uint8)
-        self._floats = np.empty((2, self._half.size), np.float32)
         self._alpha = np.empty(self.half_size[::-1], np.uint8)
+        x, y, inner_width, inner_height = (side // 2 for side in astuple(self.region))
+        self._place = slice(y, y + max(1, inner_height)), slice(x, x + max(1, inner_width))
+        self._part = self._alpha[self._place]
+        self._half = np.empty(self._part.shape, np.uint8)
+        self._floats = np.empty((2, self._half.size), np.float32)
 
     def luminance(self, half: Image) -> Image:
-        """The frame's luminance at mask size, overwritten by the next call.
+        """The region's luminance at mask size, overwritten by the next call.
 
         Args:
             half: uint8 of `half_size`, the frame's luminance; it is kept until the mask has been refined.
         """
-        self._half = half
+        self._half = half = half[self._place]
         while half.shape[1] >= 2 * self.mask_size[0] and half.shape[0] >= 2 * self.mask_size[1]:
             half = cv2.resize(half, (half.shape[1] // 2, half.shape[0] // 2), interpolation=cv2.INTER_AREA)
         cv2.resize(half, self.mask_size, dst=self._luminance, interpolation=cv2.INTER_LINEAR)
@@ -85,7 +100,7 @@ class Refiner:
         """
         self._alpha.fill(0)
         cells, pixels = self._where_somebody_is(mask)
-        part = self._alpha[pixels]
+        part = self._part[pixels]
         if not part.size:
             return self._alpha
         # What follows is linear in the mask, so it is stretched while it is small.
@@ -101,12 +116,12 @@ class Refiner:
         return self._alpha
 
     def _where_somebody_is(self, mask: NDArray[np.float32]) -> Box:
-        """The box outside which everything is room; empty when there is nobody."""
+        """The box of the region outside which everything is room; empty when there is nobody."""
         x, y, width, height = cv2.boundingRect((mask > SOFT_LOW).view(np.uint8))
         if not width:
             return (slice(0), slice(0)), (slice(0), slice(0))
-        rows = _widen(y, y + height, self.mask_size[1], self.half_size[1])
-        columns = _widen(x, x + width, self.mask_size[0], self.half_size[0])
+        rows = _widen(y, y + height, self.mask_size[1], self._part.shape[0])
+        columns = _widen(x, x + width, self.mask_size[0], self._part.shape[1])
         return (rows[0], columns[0]), (rows[1], columns[1])
 
 

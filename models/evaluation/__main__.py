@@ -7,7 +7,8 @@ the folder with their files, a peer's name. All run on one thread of ONNX Runtim
 --time, the networks alone also run in turns, so that whatever else the machine does befalls all of them alike.
 
 MODEL may also be some of these joined by +, for the mean of their masks, or a folder of finished mattes, <clip>/*.png,
-as `greenroom matte` writes them: the whole product's.
+as `greenroom matte` writes them: the whole product's. One of ours with :followed behind it looks where people are, as
+the product does (`models.region`), and not at whole frames.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from models.evaluation.clips import Score, find_clips, mean, score_clip
 from models.evaluation.ours import Matting, open_file, open_own, open_session, own_file
 from models.evaluation.peers import PEERS, RVM, open_peer
 from models.manifest import ModelError
+from models.region import Tracker
+from models.segmenter import Segmenter
 
 TIMED_RUNS = 60
 
@@ -50,8 +53,13 @@ def replay(folder: Path) -> Matting:
     return run
 
 
+FOLLOWED = ":followed"
+
+
 def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
-    """Open anything that the command line may name, for one clip."""
+    """Open anything that the command line may name, for one clip, or for pictures that have nothing in common."""
+    if name.endswith(FOLLOWED):
+        return followed(open_own(name.removesuffix(FOLLOWED)), fresh=not clip)
     if Path(name).is_dir():
         return replay(Path(name) / clip)
     if "+" in name:
@@ -70,6 +78,19 @@ def together(mattings: list[Matting]) -> Matting:
         masks = [matting(frame) for matting in mattings]
         size = max(mask.shape for mask in masks)[::-1]
         return np.asarray(np.mean([cv2.resize(mask, size) for mask in masks], axis=0), np.float32)
+
+    return run
+
+
+def followed(segmenter: Segmenter, *, fresh: bool) -> Matting:
+    """A network that looks where people were in the last frame or, `fresh`, where it sees them in this one."""
+    tracker = Tracker(segmenter)
+
+    def run(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        look = tracker(frame, fresh=fresh)
+        matte = np.zeros(frame.shape[:2], np.float32)
+        matte[look.region.place] = cv2.resize(look.mask, look.region.size, interpolation=cv2.INTER_LINEAR)
+        return matte
 
     return run
 
@@ -157,7 +178,7 @@ def main() -> int:
             matting = open_network(name, args.peers, clip.name)
             clip_scores[clip.name] = score_clip(twice(matting) if args.twice else matting, clip, args.true_edge)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
-    networks = [name for name in args.models if "+" not in name and not Path(name).is_dir()]
+    networks = [name for name in args.models if not ("+" in name or name.endswith(FOLLOWED) or Path(name).is_dir())]
     times = time_networks(networks, args.peers) if args.time else {}
     if args.json:
         scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}

@@ -89,7 +89,7 @@ def _described(height: int, width: int) -> Model:
     return dataclasses.replace(lite, input=resized(lite.input), output=resized(lite.output))
 
 
-def open_own(name: str) -> Matting:
+def open_own(name: str) -> Segmenter:
     """Open one of our networks, on one thread, with the product's own pre- and post-processing.
 
     Args:

@@ -1,0 +1,229 @@
+"""Where the network looks: at the part of the frame that people fill, so that most of its pixels are theirs.
+
+A network's picture is a few hundred pixels wide, whatever the camera's; of those, who sits in the middle of a frame has
+half, and who stands at the wall a tenth. The last frame's mask tells where they are, so the next frame is cut to that
+before it is shrunk, for nothing: the region of interest of a tracker (Bazarevsky et al., "BlazePose", 2020, section 3).
+The whole frame is looked at besides on key frames (Xu et al., "DVSNet", 2018, section 3), for others may come in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.segmenter import Segmenter
+
+KEY_FRAMES = 15
+"""From one look at the whole frame to the next: half a second, in which who comes in is taken for the room."""
+
+MARGIN = 0.1
+"""Of the people's larger side, left around them: an arm that is raised moves less from frame to frame. On the wild
+photographs (models/cards/hd.md) 0.15 gave 0.2 of J less."""
+
+STRETCH = 1.2
+"""The network's picture may be so much narrower or wider than the region: people are taller than wide. On the clips
+1.3 gave 0.1 of J and 0.3 of F less; training stretches a third of its pictures by 1.33."""
+
+LEAST_GAIN = 0.87
+"""A region larger than this share of the frame is not worth the change of its pixels: then it is the frame."""
+
+CLOSEST = 4
+"""Times that a region fits into the frame's width and height at most: closer, a webcam has no more to show."""
+
+SLACK = 0.7
+"""The region stays while people have half the margin left, and a new one would not be smaller than so much of it."""
+
+SOMEBODY = 0.5
+"""Alpha from which a pixel counts as somebody's."""
+
+CUT = 20
+"""Mean change of a frame's samples, in steps of 255, from which it is another scene, of which the last mask says
+nothing: a person who moves changes a fifth of it, by 30."""
+
+_SAMPLES = (64, 36)
+_SPECK = np.ones((5, 5), np.uint8)
+"""In cells of the mask; what is smaller is nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a frame, in its pixels; all even, but for the whole of a frame that is not."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    def within(self, other: Region) -> bool:
+        """Whether all of it lies in another."""
+        return other.x <= self.x and other.y <= self.y and self.right <= other.right and self.bottom <= other.bottom
+
+    def united(self, other: Region) -> Region:
+        """The least that holds it and another."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        return Region(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)
+
+    def grown(self, share: float, whole: Region) -> Region:
+        """With a margin all around of so much of its larger side, as far as the frame goes."""
+        margin = round(share * max(self.size))
+        x, y = max(0, self.x - margin), max(0, self.y - margin)
+        return Region(x, y, min(whole.width, self.right + margin) - x, min(whole.height, self.bottom + margin) - y)
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.y, self.bottom), slice(self.x, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the network saw.
+
+    Attributes:
+        mask: float32 (h, w) in [0, 1] at network size; overwritten by the next look.
+        region: the part of the frame that it is of; all else is room.
+    """
+
+    mask: NDArray[np.float32]
+    region: Region
+
+
+class Looking(Protocol):
+    """Makes the masks of frames, one after the other."""
+
+    def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
+        """A frame's mask.
+
+        Args:
+            frame: uint8 BGR (H, W, 3).
+            fresh: the last frame says nothing about this one.
+
+        Raises:
+            UntrustedMask: the network gave something that is not a mask.
+        """
+
+
+class Tracker:
+    """Looks where people are. One thread uses it.
+
+    Args:
+        segmenter: the network.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+        self._aspect = segmenter.model.input.width / segmenter.model.input.height
+        self._whole = self._region = Region(0, 0, 0, 0)
+        self._samples = np.zeros(_SAMPLES[::-1], np.uint8)
+        self._until_key = self._until_closer = 0
+
+    def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
+        """A frame's mask: by one look at it, by two on key frames and where a region is left; see `Looking`."""
+        whole = Region(0, 0, frame.shape[1], frame.shape[0])
+        if self._is_another(frame) or whole != self._whole or fresh:
+            self._whole = self._region = whole
+            self._until_key = self._until_closer = 0
+        self._until_key -= 1
+        self._until_closer -= 1
+        if self._region == whole or self._until_key <= 0:
+            look = Look(self._segmenter(frame), whole)
+            self._until_key = KEY_FRAMES
+            self._widen(people(look))
+            if self._region == whole:
+                return look
+        look = Look(self._segmenter(frame[self._region.place]), self._region)
+        seen = people(look)
+        if seen is None or self._cuts(look, seen):
+            # They were faster than the margin is wide, and a region that cuts people is never shown.
+            self._step_back()
+            return Look(self._segmenter(frame), whole)
+        self._follow(seen)
+        return look
+
+    def _is_another(self, frame: NDArray[np.uint8]) -> bool:
+        """Whether the scene is another than the last frame's."""
+        last, samples = self._samples, cv2.resize(frame, _SAMPLES, interpolation=cv2.INTER_NEAREST)[..., 1]
+        self._samples = np.asarray(samples, np.uint8)
+        return float(cv2.absdiff(last, self._samples).mean()) > CUT
+
+    def _widen(self, everybody: Region | None) -> None:
+        """Choose the next region by where people are in the whole frame: it is only widened, for the look is coarse."""
+        if self._region == self._whole:
+            self._follow(everybody)
+        elif everybody is not None and not everybody.within(self._region):
+            self._follow(everybody.united(self._region))
+
+    def _follow(self, seen: Region | None) -> None:
+        """Choose the next region by where people are."""
+        if seen is None or self._until_closer > 0:
+            self._region = self._whole
+            return
+        wanted = around(seen, self._whole, self._aspect)
+        inside = seen.grown(MARGIN / 2, self._whole).within(self._region)
+        if inside and self._region != self._whole and wanted.area > SLACK * self._region.area:
+            return
+        if wanted.area < LEAST_GAIN * self._whole.area:
+            self._region = wanted
+        elif self._region != self._whole:
+            self._step_back()
+
+    def _step_back(self) -> None:
+        """Look at the whole frame for a while: a region that comes and goes makes edges shimmer."""
+        self._region, self._until_closer = self._whole, KEY_FRAMES
+
+    def _cuts(self, look: Look, seen: Region) -> bool:
+        """Whether people reach, to two cells of the mask, an edge of the region that is none of the frame."""
+        region, whole = look.region, self._whole
+        across, down = (-(-2 * side // cells) for side, cells in zip(region.size, look.mask.shape[::-1], strict=True))
+        return (
+            (seen.x < region.x + across and region.x > 0)
+            or (seen.y < region.y + down and region.y > 0)
+            or (seen.right > region.right - across and region.right < whole.right - 1)
+            or (seen.bottom > region.bottom - down and region.bottom < whole.bottom - 1)
+        )
+
+
+def people(look: Look) -> Region | None:
+    """The box around all people, in the frame's pixels; None when there is nobody."""
+    somebody = cv2.morphologyEx((look.mask > SOMEBODY).view(np.uint8), cv2.MORPH_OPEN, _SPECK)
+    x, y, width, height = cv2.boundingRect(somebody)
+    if not width:
+        return None
+    across, down = (side / cells for side, cells in zip(look.region.size, look.mask.shape[::-1], strict=True))
+    left, top = int(x * across), int(y * down)
+    right, bottom = round((x + width) * across), round((y + height) * down)
+    return Region(look.region.x + left, look.region.y + top, right - left, bottom - top)
+
+
+def around(box: Region, whole: Region, aspect: float) -> Region:
+    """The region to look at for people in a box, within a frame, for a network whose picture has an aspect."""
+    box = box.grown(MARGIN, whole)
+    shape = whole.width / whole.height
+    width, height = max(box.width, whole.width / CLOSEST), max(box.height, whole.height / CLOSEST)
+    width = min(whole.width, max(width, height * min(aspect / STRETCH, shape)))
+    height = min(whole.height, max(height, width / max(aspect * STRETCH, shape)))
+    x = min(max(0.0, box.x + (box.width - width) / 2), whole.width - width)
+    y = min(max(0.0, box.y + (box.height - height) / 2), whole.height - height)
+    left, top = 2 * int(x / 2), 2 * int(y / 2)
+    return Region(left, top, max(2, 2 * int((x + width - left) / 2)), max(2, 2 * int((y + height - top) / 2)))

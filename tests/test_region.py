@@ -1,0 +1,236 @@
+"""Where the network looks: regions hold whom they are for, nobody is lost for long, and the room is never shown."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+import pytest
+from conftest import fake_loaded
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from app.compose.planes import planes
+from app.frame import Frame
+from app.loaded import Loaded
+from app.matte.refine import Refiner
+from app.matting import Matter
+from app.processor import Processor
+from app.settings import Settings
+from app.status import Stopwatch
+from models.region import CLOSEST, KEY_FRAMES, LEAST_GAIN, MARGIN, STRETCH, Look, Region, Tracker, around, people
+
+SIZE = (640, 360)
+WHOLE = Region(0, 0, *SIZE)
+ASPECT = 16 / 9
+
+Box = tuple[int, int, int, int]
+
+
+def scene(*boxes: Box) -> NDArray[np.uint8]:
+    """A dark room with bright people in these boxes (x, y, width, height)."""
+    frame = np.full((SIZE[1], SIZE[0], 3), 40, np.uint8)
+    for x, y, width, height in boxes:
+        frame[max(0, y) : y + height, max(0, x) : x + width] = 220
+    return frame
+
+
+def bright(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The network: whatever is bright is somebody, in a part of a frame as in a whole one."""
+    return np.asarray(np.clip((picture[..., 1].astype(np.float32) - 120) / 20, 0, 1), np.float32)
+
+
+class Counting:
+    """The network, and how often it ran."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.runs += 1
+        return bright(picture)
+
+
+def tracked(network: Counting) -> Loaded:
+    loaded = fake_loaded(network)
+    loaded.look = Tracker(loaded.segmenter)
+    return loaded
+
+
+def follow(frames: Iterable[NDArray[np.uint8]], network: Counting | None = None) -> list[Region]:
+    """The regions of the looks at these frames; no look may cut anybody whom it knows."""
+    look = tracked(network or Counting()).look
+    return [look(frame).region for frame in frames]
+
+
+@st.composite
+def boxes(draw: st.DrawFn, width: int, height: int) -> Region:
+    x, y = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    return Region(x, y, draw(st.integers(1, width - x)), draw(st.integers(1, height - y)))
+
+
+@given(data=st.data(), width=st.integers(2, 2000), height=st.integers(2, 2000))
+def test_a_region_holds_people_with_their_margin_and_lies_in_the_frame(
+    data: st.DataObject, width: int, height: int
+) -> None:
+    whole = Region(0, 0, width, height)
+    box = data.draw(boxes(width, height))
+    region = around(box, whole, ASPECT)
+    assert region.within(whole)
+    assert all(value % 2 == 0 for value in (region.x, region.y, region.width, region.height))
+    held = box.grown(MARGIN, whole)
+    assert region.x <= held.x
+    assert region.y <= held.y
+    assert region.right >= held.right - 1
+    assert region.bottom >= held.bottom - 1
+
+
+@given(data=st.data())
+def test_a_region_is_stretched_no_more_than_the_network_knows(data: st.DataObject) -> None:
+    region = around(data.draw(boxes(1280, 720)), Region(0, 0, 1280, 720), ASPECT)
+    assert ASPECT / STRETCH * 0.97 <= region.width / region.height <= ASPECT * STRETCH * 1.03  # even numbers
+    assert region.width >= 1280 // CLOSEST - 2
+
+
+def test_who_is_far_away_gets_the_networks_pixels() -> None:
+    person = (300, 200, 60, 120)
+    regions = follow([scene(person)] * 3)
+    assert regions[0] == regions[2], "the first frame is looked at closer at once"
+    assert regions[0].area < WHOLE.area / 4
+    assert Region(*person).within(regions[0])
+
+
+def test_who_fills_the_frame_is_looked_at_as_before() -> None:
+    network = Counting()
+    assert set(follow([scene((40, 20, 560, 340))] * 20, network)) == {WHOLE}
+    assert network.runs == 20
+
+
+def test_nobody_is_looked_for_everywhere() -> None:
+    network = Counting()
+    assert set(follow([scene()] * 20, network)) == {WHOLE}
+    assert network.runs == 20
+
+
+def test_specks_are_nobody() -> None:
+    mask = np.zeros((36, 64), np.float32)
+    mask[3:6, 3:6] = 1
+    assert people(Look(mask, WHOLE)) is None
+
+
+@pytest.mark.parametrize("speed", [1, 4, 10, 25])
+def test_who_walks_is_never_cut(speed: int) -> None:
+    look = tracked(Counting()).look
+    for n in range(60):
+        x = abs((n * speed) % 1000 - 500)
+        frame = scene((x, 120, 80, 240))
+        seen = look(frame)
+        full = np.zeros(SIZE[::-1], np.float32)
+        full[seen.region.place] = cv2.resize(seen.mask, seen.region.size)
+        wrong = np.count_nonzero((full > 0.5) != (frame[..., 1] > 120))
+        assert wrong < 0.06 * 80 * 240, f"frame {n}: {wrong} pixels"
+
+
+def test_a_jump_costs_no_frame() -> None:
+    """As from picture to picture of a folder, or where a film is cut: another place, where the region sees nobody."""
+    left, right = scene((60, 200, 60, 160)), scene((520, 200, 60, 160))
+    regions = follow([left] * 5 + [right] * 5)
+    assert all(Region(60, 200, 60, 160).within(region) for region in regions[:5])
+    assert all(Region(520, 200, 60, 160).within(region) for region in regions[5:])
+
+
+def test_who_comes_in_is_seen_by_the_next_key_frame() -> None:
+    first, second = (100, 200, 60, 160), (560, 240, 50, 120)
+    regions = follow([scene(first)] * 7 + [scene(first, second)] * (KEY_FRAMES + 1))
+    assert not Region(*second).within(regions[6])
+    assert Region(*second).within(regions[-1])
+    assert Region(*first).within(regions[-1])
+
+
+def test_another_scene_is_looked_at_as_a_whole() -> None:
+    dark, network = scene((300, 200, 60, 120)), Counting()
+    look = tracked(network).look
+    look(dark)
+    brighter = np.asarray(np.clip(dark.astype(int) + 60, 0, 255), np.uint8)
+    before = network.runs
+    look(brighter)
+    assert network.runs == before + 2, "the whole, and closer"
+
+
+def test_what_says_nothing_of_the_last_frame_is_looked_at_as_a_whole() -> None:
+    network = Counting()
+    look, frame = tracked(network).look, scene((300, 200, 60, 120))
+    for _ in range(4):
+        look(frame, fresh=True)
+    assert network.runs == 8
+
+
+def test_a_look_closer_costs_one_run_but_on_key_frames() -> None:
+    network = Counting()
+    follow([scene((300, 200, 60, 120))] * (4 * KEY_FRAMES), network)
+    assert network.runs == 4 * KEY_FRAMES + 4
+
+
+def test_somebody_at_the_bounds_of_a_region_does_not_make_it_come_and_go() -> None:
+    """Whose size wavers about where a region is worth it: every change makes edges shimmer."""
+    frames = [scene((320 - w // 2, 0, w, 360)) for w in [440 + 8 * (n % 5) for n in range(60)]]
+    regions = follow(frames)
+    changes = sum(a != b for a, b in itertools.pairwise(regions))
+    assert changes <= len(frames) // KEY_FRAMES
+
+
+def test_regions_are_worth_it() -> None:
+    for width in range(40, 640, 40):
+        for region in follow([scene((0, 60, width, 300))] * 2):
+            assert region == WHOLE or region.area < LEAST_GAIN * WHOLE.area
+
+
+def test_a_regions_alpha_is_that_of_the_part_as_a_frame() -> None:
+    rng = np.random.default_rng(5)
+    half = cv2.blur(rng.integers(0, 256, (180, 320), np.uint8), (9, 9))
+    mask = cv2.blur(rng.random((36, 64), np.float32), (5, 5))
+    region = Region(128, 64, 256, 144)
+    inside, alone = Refiner(*SIZE, 64, 36, region=region), Refiner(256, 144, 64, 36)
+    part = half[32:104, 64:192]
+    expected = alone(mask, alone.luminance(np.ascontiguousarray(part)))
+    alpha = inside(mask, inside.luminance(half))
+    assert expected.any()
+    np.testing.assert_array_equal(alpha[32:104, 64:192], expected)
+    alpha[32:104, 64:192] = 0
+    assert not alpha.any(), "all else is room"
+
+
+@pytest.mark.parametrize("temporal", [True, False])
+def test_the_person_is_published_and_the_room_is_not(temporal: bool) -> None:
+    """Far away, walking, jumping, and with somebody who comes in: never is a pixel of the room in the picture."""
+    settings = Settings().replace(size="640x360", effect="colour", colour="#000000", temporal=temporal)
+    processor, loaded = Processor(settings, Stopwatch()), tracked(Counting())
+    out = np.empty((SIZE[1] * 3 // 2, SIZE[0]), np.uint8)
+    path = [(100 + 3 * n, 160, 70, 200) for n in range(30)] + [(480, 160, 70, 200)] * 20
+    for seq, box in enumerate(path):
+        others = [(20, 220, 60, 140)] if seq >= 35 else []
+        frame = scene(box, *others)
+        _, failure = processor.process(Frame(seq, seq / 30, frame), loaded, out)
+        assert failure is None
+        luma = planes(out)[0]
+        room = cv2.dilate((frame[..., 1] > 120).astype(np.uint8), np.ones((13, 13))) == 0
+        assert luma[room].max() <= 16, f"frame {seq}"
+        x, y, width, height = box
+        assert (luma[y + 9 : y + height - 9, x + 9 : x + width - 9] > 180).mean() > 0.99, f"frame {seq}"
+    assert luma[240:350, 30:70].min() > 180, "who came in"
+    processor.close()
+
+
+def test_mattes_of_pictures_that_have_nothing_in_common() -> None:
+    """Pictures of a folder, each by itself; of several sizes."""
+    loaded = tracked(Counting())
+    matter = Matter(loaded.look, temporal=False, refine=False)
+    for box in [(60, 200, 60, 160), (520, 100, 60, 160), (0, 0, 640, 360), (300, 100, 30, 60)]:
+        for scale in (1.0, 0.5):
+            frame = cv2.resize(scene(box), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            alpha = matter(np.asarray(frame, np.uint8))
+            truth = frame[..., 1] > 120
+            assert np.count_nonzero((alpha > 127) != truth) < 0.08 * np.count_nonzero(truth)
