@@ -33,6 +33,7 @@ from models.evaluation.peers import PEERS, RVM, open_peer
 from models.manifest import ModelError
 from models.region import Tracker
 from models.segmenter import Segmenter
+from models.training.prepare import read_picture
 
 TIMED_RUNS = 60
 
@@ -159,6 +160,7 @@ def main() -> int:
         metavar="PIXELS",
         help="give them the truth so far along their own edges, of 640×360",
     )
+    parser.add_argument("--room", type=Path, help="a picture: the clips' people, twice as far away, in front of it")
     parser.add_argument("--time", action="store_true", help="measure the time of each, in turns")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -167,6 +169,7 @@ def main() -> int:
         for name in args.models:
             open_network(name, args.peers)
         clips = find_clips(args.data)
+        room = read_picture(args.room) if args.room else None
     except (ModelError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -176,7 +179,8 @@ def main() -> int:
         for clip in tqdm(clips, desc=name, unit="clip", leave=False):
             # A fresh one for each clip: RVM remembers.
             matting = open_network(name, args.peers, clip.name)
-            clip_scores[clip.name] = score_clip(twice(matting) if args.twice else matting, clip, args.true_edge)
+            matting = twice(matting) if args.twice else matting
+            clip_scores[clip.name] = score_clip(matting, clip, args.true_edge, room)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
     networks = [name for name in args.models if not ("+" in name or name.endswith(FOLLOWED) or Path(name).is_dir())]
     times = time_networks(networks, args.peers) if args.time else {}

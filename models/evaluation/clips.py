@@ -54,6 +54,22 @@ def frames(clip: Path) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
         yield np.asarray(frame, np.uint8), resized(truth.astype(np.float32) / 255)
 
 
+def farther(clip: Path, room: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Matte]]:
+    """The clip's people twice as far away: its frames' people on a room, uint8 BGR, twice as wide and high as they.
+
+    They stand in the middle of the lower edge; what their alpha lets through of their own room stays.
+    """
+    width, height = SIZE
+    backdrop = cv2.resize(room, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
+    place = slice(height, 2 * height), slice(width // 2, width // 2 + width)
+    for frame, truth in frames(clip):
+        picture, matte = backdrop.copy(), np.zeros(backdrop.shape[:2], np.float32)
+        share = truth[..., None]
+        picture[place] = np.rint(share * frame + (1 - share) * picture[place])
+        matte[place] = truth
+        yield picture, resized(matte)
+
+
 def with_true_edge(found: Matte, truth: Matte, reach: int) -> Matte:
     """The matte with what lies within `reach` pixels of its own edge taken from the truth.
 
@@ -70,16 +86,24 @@ def score_matte(found: Matte, truth: Matte) -> tuple[float, float, float]:
     return 100 * region(*masks), 100 * contour(*masks), 1e3 * mean_difference(found, truth)
 
 
-def score_clip(matting: Matting, clip: Path, true_edge: int = 0) -> Score:
-    """Run a network over a clip, in order, and score it; `true_edge` pixels along its masks' edges are given to it."""
+def score_clip(matting: Matting, clip: Path, true_edge: int = 0, room: NDArray[np.uint8] | None = None) -> Score:
+    """Run a network over a clip, in order, and score it.
+
+    Args:
+        matting: the network.
+        clip: the clip.
+        true_edge: so many pixels along its masks' edges are given to it.
+        room: the people are farther away in it, None: they are where they are.
+    """
     still: list[tuple[float, float, float]] = []
     moving: list[tuple[float, float]] = []
     last: tuple[Matte, Matte, NDArray[np.uint8]] | None = None
-    for frame, truth in frames(clip):
+    for frame, truth in frames(clip) if room is None else farther(clip, room):
         found = resized(matting(frame))
         if true_edge:
             found = with_true_edge(found, truth, true_edge)
         still.append(score_matte(found, truth))
+        frame = np.asarray(cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
         if last:
             moving.append((unsteadiness(found, last[0], truth, last[1]), flicker(found, last[0], frame, last[2])))
         last = found, truth, frame
