@@ -33,8 +33,8 @@ from app.matte.temporal import Memory, steady
 from app.problems import GreenroomError, Problem
 from app.settings import Settings
 from app.status import Stopwatch
-from app.whole import WholeFrame, plan_for
-from models.region import Look, Region
+from app.whole import NEAR, WholeFrame, plan_for
+from models.region import KEY_FRAMES, Look, Region
 
 EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
 """The settings an effect is built from; a change of one builds it anew."""
@@ -108,6 +108,7 @@ class Processor:
         self._stopwatch = stopwatch
         self._cutouts = cutouts or Buffers()
         self._forget_seconds = forget_seconds
+        self._far, self._until_watch = False, 0
         self._memory: Memory | None = None
         self._remembered: tuple[int, Loaded | WholeFrame | None, float] = (-1, None, 0.0)
         self._effect_built_at = 0.0
@@ -158,6 +159,7 @@ class Processor:
             if work.making is not None and work.whole is not None:
                 work.finished = work.making.result()
                 self._remembered = work.frame.scene, work.whole, work.frame.captured_at
+                self._watch(work.whole)
                 return
             self._look(work)
             if work.loaded is not None and not self._bare:
@@ -230,9 +232,15 @@ class Processor:
     def _whole_way(self, frame: Frame, loaded: Loaded) -> WholeFrame | None:
         """What makes the whole picture on the segmenter's device, None while nothing there fits frame and settings."""
         whole = loaded.whole
-        if whole is None or frame.image.shape[:2] != (whole.plan.height, whole.plan.width):
+        if whole is None or self._far or frame.image.shape[:2] != (whole.plan.height, whole.plan.width):
             return None
         return whole if whole.plan == plan_for(self._settings, blurred=isinstance(self._effect, Blur)) else None
+
+    def _watch(self, whole: WholeFrame) -> None:
+        """See on key frames whether people are so far away that the network alone is to look at them."""
+        self._until_watch -= 1
+        if self._until_watch < 0:
+            self._until_watch, self._far = KEY_FRAMES, whole.shows_people_far_away
 
     def _forgets(self, frame: Frame, source: Loaded | WholeFrame) -> bool:
         """Whether the last mask says nothing about this frame."""
@@ -272,6 +280,7 @@ class Processor:
         else:
             work.mask = look.mask.copy()
         work.region = look.region
+        self._far = self._far and look.region.area < NEAR * work.frame.image[..., 0].size
         self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
         work.steadied = time.perf_counter() - start
 

@@ -32,6 +32,7 @@ from backends import BackendError, Graph, GraphBackend, get_backend
 from backends.request import Limited
 from backends.selector import AGREE, iou
 from backends.tiers import Candidate
+from models.region import Look, Region, around, people
 from models.segmenter import MAX_STRETCH, Segmenter, trust
 
 MEAN, WORST = 0.7, 12
@@ -49,6 +50,11 @@ ASPECT = 16 / 9
 
 TURNS = 5
 """Runs that are timed."""
+
+FAR, NEAR = 0.5, 0.6
+"""A graph looks at whole frames. Once the region of people and the space around them is less than the first share of
+one, the network alone looks at that (`models.region`) and the CPU does the rest, until it is more than the second: of
+people twice as far away than at a webcam, J is 2 to 4 and F 3 to 5 higher so (models/cards/hd.md, "Farther away")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,13 @@ class WholeFrame:
         """The last mask, float32 (h, w)."""
         mask: NDArray[np.float32] = self._graph.carried("mask_after")[0, 0]
         return mask
+
+    @property
+    def shows_people_far_away(self) -> bool:
+        """Whether, in the last frame, the network alone would see so much more of them; it downloads the mask."""
+        frame = Region(0, 0, self.plan.width, self.plan.height)
+        seen = people(Look(self.mask(), frame))
+        return seen is not None and around(seen, frame, ASPECT).area < FAR * frame.area
 
     def limit(self, seconds: float) -> None:
         """Give runs up that take longer than this."""

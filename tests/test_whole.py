@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -35,6 +36,7 @@ from app.whole import WholeFrame, plan_for
 from backends import BackendError, get_backend
 from backends.tiers import Candidate
 from models.manifest import get_model
+from models.region import Tracker
 from models.segmenter import UntrustedMask
 
 CPU = Candidate("onnxruntime", "CPU", 1)
@@ -306,3 +308,31 @@ def test_the_backdrop_is_handed_over_once() -> None:
 def test_what_is_planned(settings: dict[str, Any], blurred: bool, scale: int | None) -> None:
     plan = plan_for(Settings().replace(**{"size": "1280x720"} | settings), blurred=blurred)
     assert (plan and plan.scale) == scale
+
+
+def test_people_far_away_are_looked_at_closer_by_the_network_alone(tmp_path: Path) -> None:
+    """The graph sees in its first frame that they are, and has them back once they are near."""
+    far, near = (np.full((SIZE[1], SIZE[0], 3), 40, np.uint8) for _ in range(2))
+    far[200:320, 300:360], near[40:, 100:540] = 220, 220
+    seen: list[int] = []
+
+    def bright(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(1)
+        return np.asarray(image[..., 1] > 120, np.float32)
+
+    mask = cv2.resize((far[..., 1] > 120).astype(np.float32), NETWORK, interpolation=cv2.INTER_AREA)
+    settings = BASE.replace(effect="colour", colour="#000000")
+    loaded = fake_loaded(bright)
+    loaded.look = Tracker(loaded.segmenter)
+    loaded.whole = whole_frame(settings, constant_network(tmp_path / "far.onnx", np.asarray(mask, np.float32)))
+    processor, alone = Processor(settings, Stopwatch()), []
+    for seq, frame in enumerate([far, far, far, near, near]):
+        before = len(seen)
+        picture, failure = processor.process(Frame(seq, seq / 30, frame), loaded, from_bgr(frame))
+        assert failure is None
+        alone.append(len(seen) > before)
+        if frame is far:
+            assert picture.i420[210:310, 306:354].min() > 150, "the person"
+            assert picture.i420[:180].max() <= 16, "not the room"
+    processor.close()
+    assert alone == [False, True, True, True, False]
