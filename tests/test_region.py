@@ -21,7 +21,7 @@ from app.matting import Matter
 from app.processor import Processor
 from app.settings import Settings
 from app.status import Stopwatch
-from models.region import CLOSEST, KEY_FRAMES, LEAST_GAIN, MARGIN, STRETCH, Look, Region, Tracker, around, people
+from models.region import CLOSEST, KEY_FRAMES, LEAST_GAIN, MARGIN, SOON, STRETCH, Look, Region, Tracker, around, people
 
 SIZE = (640, 360)
 WHOLE = Region(0, 0, *SIZE)
@@ -142,12 +142,36 @@ def test_a_jump_costs_no_frame() -> None:
     assert all(Region(520, 200, 60, 160).within(region) for region in regions[5:])
 
 
-def test_who_comes_in_is_seen_by_the_next_key_frame() -> None:
+def test_who_comes_in_is_seen_at_once() -> None:
     first, second = (100, 200, 60, 160), (560, 240, 50, 120)
-    regions = follow([scene(first)] * 7 + [scene(first, second)] * (KEY_FRAMES + 1))
+    regions = follow([scene(first)] * 7 + [scene(first, second)] * 2)
     assert not Region(*second).within(regions[6])
-    assert Region(*second).within(regions[-1])
-    assert Region(*first).within(regions[-1])
+    assert Region(*second).within(regions[7])
+    assert Region(*first).within(regions[7])
+
+
+def test_who_comes_in_unnoticed_is_seen_on_the_next_key_frame() -> None:
+    """Who is as dark as the room: what tells them from it is not luminance."""
+    first, second = scene((100, 200, 60, 160)), scene((100, 200, 60, 160))
+    second[240:360, 560:610] = 40, 65, 40
+
+    class Green(Counting):
+        def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return np.asarray(picture[..., 1] > 52, np.float32)
+
+    regions = follow([first] * 7 + [second] * KEY_FRAMES, Green())
+    assert not Region(560, 240, 50, 120).within(regions[7])
+    assert Region(560, 240, 50, 120).within(regions[-1])
+
+
+def test_what_always_moves_costs_a_fifth_more() -> None:
+    """A television, which is nobody."""
+    network, frames = Counting(), []
+    for n in range(60):
+        frames.append(scene((60, 200, 60, 160)))
+        frames[-1][40:120, 520:600] = 20 + 70 * (n % 2)
+    follow(frames, network)
+    assert network.runs <= 60 + 60 / SOON + 1
 
 
 def test_another_scene_is_looked_at_as_a_whole() -> None:
