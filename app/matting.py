@@ -28,7 +28,7 @@ class Matter:
 
     Args:
         look: makes the masks.
-        temporal: look where people were in the last frame, and steady the mask from frame to frame.
+        temporal: steady the mask from frame to frame.
         refine: follow the frame's edges.
     """
 
@@ -45,7 +45,7 @@ class Matter:
         Raises:
             UntrustedMask: the network's answer is no mask.
         """
-        look = self._look(frame, fresh=not self._temporal)
+        look = self._look(frame)
         mask = look.mask
         height, width = frame.shape[:2]
         if self._refiner is None or self._size != (width, height) or self._refiner.region != look.region:
