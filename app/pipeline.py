@@ -302,7 +302,12 @@ class Pipeline:
         if (new := self._loader.take()) is not None:
             old, self._loaded = self._loaded, new
             if old is not None:
+                self._rest()
                 self._loader.retire(old)
+
+    def _rest(self) -> None:
+        if self._processor is not None:
+            self._processor.rest()
 
     def _await_segmenter(self) -> None:
         while self._loaded is None and not self._stopping.wait(0.01):
@@ -319,6 +324,7 @@ class Pipeline:
             return 0
         self._mask_problem = Problem("segmenter", f"A frame was covered: {failure}", "It goes on by itself.")
         if isinstance(failure, BackendError) or doubts + 1 >= PATIENCE:
+            self._rest()
             self._loaded = self._loader.failed(self._loaded, str(failure))
             return 0
         return doubts + 1

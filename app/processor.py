@@ -115,6 +115,7 @@ class Processor:
         self._refiner: Refiner | None = None
         self._luminance = np.empty((0, 0), np.uint8)
         self._segmenting = ThreadPoolExecutor(1, "segment")
+        self._later: Future[None] | None = None
         self.problems: dict[str, Problem] = {}
         """What is wrong now, by part: "effect", "segmenter"."""
         self._allocate()
@@ -220,6 +221,11 @@ class Processor:
         picture = self.compose(work, out)
         return picture, work.failure
 
+    def rest(self) -> None:
+        """Wait until no network runs, for one is about to be given back; all begun frames have their mattes."""
+        if self._later is not None:
+            wait([self._later])
+
     def close(self) -> None:
         """End the network's thread, once it has ended what it runs."""
         self._segmenting.shutdown()
@@ -280,6 +286,8 @@ class Processor:
         else:
             work.mask = look.mask.copy()
         work.region = look.region
+        if look.later is not None:  # now that the mask has been used; what goes wrong will with the next frame too
+            self._later = self._segmenting.submit(look.later)
         self._far = self._far and look.region.area < NEAR * work.frame.image[..., 0].size
         self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
         work.steadied = time.perf_counter() - start

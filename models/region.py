@@ -8,14 +8,16 @@ The whole frame is looked at besides on key frames (Xu et al., "DVSNet", 2018, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segmenter import Segmenter
+from models.segmenter import Segmenter, shrink
 
 KEY_FRAMES = 15
 """From one look at the whole frame to the next: half a second, in which who comes in is taken for the room."""
@@ -111,10 +113,13 @@ class Look:
     Attributes:
         mask: float32 (h, w) in [0, 1] at network size; overwritten by the next look.
         region: the part of the frame that it is of; all else is room.
+        later: a look at the whole of a key frame, for which there is time once the mask has been used; the next look
+            begins with it unless it has been called.
     """
 
     mask: NDArray[np.float32]
     region: Region
+    later: Callable[[], None] | None = None
 
 
 class Looking(Protocol):
@@ -144,20 +149,21 @@ class Tracker:
         self._aspect = segmenter.model.input.width / segmenter.model.input.height
         self._whole = self._region = Region(0, 0, 0, 0)
         self._samples = self._key_samples = np.zeros(_SAMPLES[::-1], np.uint8)
+        self._overview = np.zeros((0, 0, 3), np.uint8)
+        self._overview_waits = False
         self._until_key = self._until_closer = 0
 
     def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
-        """A frame's mask: by one look at it, by two on key frames and where a region is left; see `Looking`."""
+        """A frame's mask: by one look at it or, where it is the first or a region is left, by two; see `Looking`."""
         whole = Region(0, 0, frame.shape[1], frame.shape[0])
         if self._is_another(frame) or whole != self._whole or fresh:
-            self._whole = self._region = whole
-            self._until_key = self._until_closer = 0
-        self._until_key -= 1
+            self._begin_anew(whole)
+        self._look_around()
         self._until_closer -= 1
-        if self._region == whole or self._until_key <= 0 or (self._until_key <= KEY_FRAMES - SOON and self._stirs()):
+        if self._region == whole:
             look = Look(self._segmenter(frame), whole)
             self._until_key, self._key_samples = KEY_FRAMES, self._samples
-            self._widen(people(look))
+            self._follow(people(look))
             if self._region == whole:
                 return look
         look = Look(self._segmenter(frame[self._region.place]), self._region)
@@ -167,7 +173,31 @@ class Tracker:
             self._step_back()
             return Look(self._segmenter(frame), whole)
         self._follow(seen)
+        self._until_key -= 1
+        if self._until_key <= 0 or (self._until_key <= KEY_FRAMES - SOON and self._stirs(look.region)):
+            self._until_key, self._key_samples = KEY_FRAMES, self._samples
+            shrink(frame, self._overview)
+            self._overview_waits = True
+            return replace(look, later=self._look_around)
         return look
+
+    def _begin_anew(self, whole: Region) -> None:
+        if whole != self._whole:
+            shape = self._segmenter.model.input
+            scale = min(1.0, max(shape.width / whole.width, shape.height / whole.height))
+            self._overview = np.empty((math.ceil(scale * whole.height), math.ceil(scale * whole.width), 3), np.uint8)
+        self._whole = self._region = whole
+        self._overview_waits = False
+        self._until_closer = 0
+
+    def _look_around(self) -> None:
+        """Look at the whole of the last key frame, if that waits: as the look is coarse, it only widens the region."""
+        if not self._overview_waits:
+            return
+        self._overview_waits = False
+        everybody = people(Look(self._segmenter(self._overview), self._whole))
+        if everybody is not None and not everybody.within(self._region):
+            self._follow(everybody.united(self._region))
 
     def _is_another(self, frame: NDArray[np.uint8]) -> bool:
         """Whether the scene is another than the last frame's."""
@@ -175,22 +205,15 @@ class Tracker:
         self._samples = np.asarray(samples, np.uint8)
         return float(cv2.absdiff(last, self._samples).mean()) > CUT
 
-    def _stirs(self) -> bool:
-        """Whether something has moved outside the region since the last key frame."""
+    def _stirs(self, region: Region) -> bool:
+        """Whether something has moved outside a region since the last key frame."""
         changed = np.asarray(cv2.absdiff(self._samples, self._key_samples) > STIRRED)
         rows, columns = (
             slice(-(-place.start * cells // side), place.stop * cells // side)
-            for place, cells, side in zip(self._region.place, _SAMPLES[::-1], self._whole.size[::-1], strict=True)
+            for place, cells, side in zip(region.place, _SAMPLES[::-1], self._whole.size[::-1], strict=True)
         )
         changed[rows, columns] = False
         return int(np.count_nonzero(changed)) > STIRRED_SHARE * changed.size
-
-    def _widen(self, everybody: Region | None) -> None:
-        """Choose the next region by where people are in the whole frame: it is only widened, for the look is coarse."""
-        if self._region == self._whole:
-            self._follow(everybody)
-        elif everybody is not None and not everybody.within(self._region):
-            self._follow(everybody.united(self._region))
 
     def _follow(self, seen: Region | None) -> None:
         """Choose the next region by where people are."""

@@ -7,6 +7,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from app.capture.supervisor import SupervisedSource
 from app.compose.compositor import Compositor
 from app.compose.planes import from_bgr, planes
 from app.frame import Frame, Picture
+from app.loaded import Loaded
 from app.pipeline import Pipeline
 from app.processor import Processor
 from app.segmentation import Loader
@@ -275,6 +277,44 @@ def test_no_stage_allocates_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         tracemalloc.stop()
         processor.close()
         assert max(most[50:]) < out.nbytes, f"{effect}: {max(most[50:])} bytes"
+
+
+def looks_around(loaded: Loaded, later: Callable[[], None]) -> Loaded:
+    """Every frame is a key frame."""
+    look = loaded.look
+    loaded.look = lambda frame, *, fresh=False: replace(look(frame, fresh=fresh), later=later)
+    return loaded
+
+
+def test_no_picture_waits_for_a_look_around() -> None:
+    going = threading.Event()
+    loaded = looks_around(fake_loaded(mask_of), lambda: going.wait(10) and None)
+    processor, out = Processor(BASE, Stopwatch()), np.empty((270, 320), np.uint8)
+    _, failure = processor.process(Frame(0, 0.0, np.full((180, 320, 3), brightness(0), np.uint8)), loaded, out)
+    assert failure is None
+    assert not going.is_set()
+    going.set()
+    processor.close()
+
+
+def test_no_network_is_given_back_while_it_looks_around(sink: RecordingSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its session is closed then, beside."""
+    looking, retired = threading.Event(), list[bool]()
+
+    def around() -> None:
+        looking.set()
+        time.sleep(0.05)
+        looking.clear()
+
+    handed: list[Loaded] = [looks_around(fake_loaded(mask_of), around) for _ in range(4)]
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    monkeypatch.setattr(Loader, "take", lambda self: handed.pop() if handed and not len(sink.pictures) % 5 else None)
+    monkeypatch.setattr(Loader, "retire", lambda self, old: retired.append(looking.is_set()))
+    pipeline = make(sink, None, 0.004)
+    pipeline.start()
+    until(lambda: len(retired) == 3)
+    pipeline.stop()
+    assert retired == [False] * 3
 
 
 def test_buffers_go_round(sink: RecordingSink, network: Callable[[Callable[..., object]], None]) -> None:
