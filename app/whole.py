@@ -122,9 +122,9 @@ class WholeFrame:
     @property
     def shows_people_far_away(self) -> bool:
         """Whether, in the last frame, the network alone would see so much more of them; it downloads the mask."""
-        frame = Region(0, 0, self.plan.width, self.plan.height)
-        seen = people(Look(self.mask(), frame))
-        return seen is not None and around(seen, frame, ASPECT).area < FAR * frame.area
+        frame, mask = Region(0, 0, self.plan.width, self.plan.height), self.mask()
+        seen = people(Look(mask, frame))
+        return seen is not None and around(seen, frame, (mask.shape[1], mask.shape[0])).area < FAR * frame.area
 
     def limit(self, seconds: float) -> None:
         """Give runs up that take longer than this."""

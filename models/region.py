@@ -146,7 +146,7 @@ class Tracker:
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
-        self._aspect = segmenter.model.input.width / segmenter.model.input.height
+        self._cells = segmenter.model.output.width, segmenter.model.output.height
         self._whole = self._region = Region(0, 0, 0, 0)
         self._samples = self._key_samples = np.zeros(_SAMPLES[::-1], np.uint8)
         self._overview = np.zeros((0, 0, 3), np.uint8)
@@ -220,7 +220,7 @@ class Tracker:
         if seen is None or self._until_closer > 0:
             self._region = self._whole
             return
-        wanted = around(seen, self._whole, self._aspect)
+        wanted = around(seen, self._whole, self._cells)
         inside = seen.grown(MARGIN / 2, self._whole).within(self._region)
         if inside and self._region != self._whole and wanted.area > SLACK * self._region.area:
             return
@@ -257,14 +257,24 @@ def people(look: Look) -> Region | None:
     return Region(look.region.x + left, look.region.y + top, right - left, bottom - top)
 
 
-def around(box: Region, whole: Region, aspect: float) -> Region:
-    """The region to look at for people in a box, within a frame, for a network whose picture has an aspect."""
+def around(box: Region, whole: Region, cells: tuple[int, int]) -> Region:
+    """The region to look at for people in a box within a frame, for a mask of so many cells across and down."""
     box = box.grown(MARGIN, whole)
-    shape = whole.width / whole.height
+    aspect, shape = cells[0] / cells[1], whole.width / whole.height
     width, height = max(box.width, whole.width / CLOSEST), max(box.height, whole.height / CLOSEST)
-    width = min(whole.width, max(width, height * min(aspect / STRETCH, shape)))
-    height = min(whole.height, max(height, width / max(aspect * STRETCH, shape)))
-    x = min(max(0.0, box.x + (box.width - width) / 2), whole.width - width)
-    y = min(max(0.0, box.y + (box.height - height) / 2), whole.height - height)
-    left, top = (2 * int(max(0, min(first, side - 2)) / 2) for first, side in ((x, whole.width), (y, whole.height)))
-    return Region(left, top, max(2, 2 * int((x + width - left) / 2)), max(2, 2 * int((y + height - top) / 2)))
+    least_width = height * min(aspect / STRETCH, shape)
+    least_height = max(width, least_width) / max(aspect * STRETCH, shape)
+    x, width = _along(box.x + box.width / 2, width, least_width, whole.width, cells[0] // 8)
+    y, height = _along(box.y + box.height / 2, height, least_height, whole.height, cells[1] // 6)
+    return Region(x, y, width, height)
+
+
+def _along(middle: float, needed: float, wished: float, most: int, unit: int) -> tuple[int, int]:
+    """Where a region's side begins and how long it is: even, and of whole units as far as the frame goes.
+
+    Then every sixteenth or twelfth cell of the mask begins with a pixel, and `app.matte.refine` has little to do beside
+    the people: it took 0.9 ms more of 1280×720 without.
+    """
+    length = min(most, max(math.ceil(needed / unit), round(wished / unit)) * unit)
+    first = min(max(0.0, middle - length / 2), most - length)
+    return 2 * int(first / 2), max(2, length - length % 2)

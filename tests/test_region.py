@@ -22,10 +22,11 @@ from app.processor import Processor
 from app.settings import Settings
 from app.status import Stopwatch
 from models.region import CLOSEST, KEY_FRAMES, LEAST_GAIN, MARGIN, SOON, STRETCH, Look, Region, Tracker, around, people
+from models.segmenter import MAX_STRETCH
 
 SIZE = (640, 360)
 WHOLE = Region(0, 0, *SIZE)
-ASPECT = 16 / 9
+CELLS = 384, 216
 
 Box = tuple[int, int, int, int]
 
@@ -78,7 +79,7 @@ def test_a_region_holds_people_with_their_margin_and_lies_in_the_frame(
 ) -> None:
     whole = Region(0, 0, width, height)
     box = data.draw(boxes(width, height))
-    region = around(box, whole, ASPECT)
+    region = around(box, whole, CELLS)
     assert region.within(whole)
     assert all(value % 2 == 0 for value in (region.x, region.y, region.width, region.height))
     held = box.grown(MARGIN, whole)
@@ -90,8 +91,10 @@ def test_a_region_holds_people_with_their_margin_and_lies_in_the_frame(
 
 @given(data=st.data())
 def test_a_region_is_stretched_no_more_than_the_network_knows(data: st.DataObject) -> None:
-    region = around(data.draw(boxes(1280, 720)), Region(0, 0, 1280, 720), ASPECT)
-    assert ASPECT / STRETCH * 0.97 <= region.width / region.height <= ASPECT * STRETCH * 1.03  # even numbers
+    region = around(data.draw(boxes(1280, 720)), Region(0, 0, 1280, 720), CELLS)
+    aspect, rounding = CELLS[0] / CELLS[1], 1.15
+    assert aspect / STRETCH / rounding <= region.width / region.height <= aspect * STRETCH * rounding
+    assert STRETCH * rounding < MAX_STRETCH, "else the network's picture is padded"
     assert region.width >= 1280 // CLOSEST - 2
 
 
