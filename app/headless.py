@@ -16,6 +16,7 @@ from tqdm import tqdm
 from app import selection
 from app.capture import EndOfSource, Source
 from app.capture.factory import open_source, parse, settle
+from app.capture.file import FolderSource
 from app.compose.effects import build_effect
 from app.loaded import load_known
 from app.matting import Matter, write_mattes
@@ -27,6 +28,7 @@ from app.settings import Settings
 from app.status import Status
 from backends import BackendError
 from models.manifest import ModelError
+from models.region import Tracker
 from models.segmenter import UntrustedMask
 
 POLL_SECONDS = 0.25
@@ -168,7 +170,8 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
         loaded = load_known(settings, realtime=False)
     except (ModelError, BackendError) as error:
         raise GreenroomError(str(error)) from error
-    matter = Matter(loaded.look, temporal=temporal, refine=refine)
+    alone = isinstance(frames, FolderSource) and not temporal
+    matter = Matter(Tracker(loaded.segmenter, patient=True), temporal=temporal, refine=refine, alone=alone)
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
     started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:

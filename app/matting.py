@@ -29,11 +29,12 @@ class Matter:
     Args:
         look: makes the masks.
         temporal: steady the mask from frame to frame.
+        alone: the pictures have nothing to do with each other.
         refine: follow the frame's edges.
     """
 
-    def __init__(self, look: Looking, *, temporal: bool, refine: bool) -> None:
-        self._look, self._temporal, self._refine = look, temporal, refine
+    def __init__(self, look: Looking, *, temporal: bool, refine: bool, alone: bool = False) -> None:
+        self._look, self._temporal, self._refine, self._alone = look, temporal, refine, alone
         self._memory: Memory | None = None
         self._refiner: Refiner | None = None
         self._size = (0, 0)
@@ -45,7 +46,7 @@ class Matter:
         Raises:
             UntrustedMask: the network's answer is no mask.
         """
-        look = self._look(frame)
+        look = self._look(frame, fresh=self._alone)
         mask = look.mask
         height, width = frame.shape[:2]
         if self._refiner is None or self._size != (width, height) or self._refiner.region != look.region:

@@ -79,7 +79,7 @@ class Work:
     failure: Exception | None = None
 
     def wait(self) -> None:
-        """Wait until the network has let go of the frame and of the segmenter."""
+        """Wait until the network has let go of the frame; of the segmenter it has once the processor is at rest."""
         if self.running is not None:
             wait([self.running])
         if self.making is not None:
@@ -108,7 +108,7 @@ class Processor:
         self._stopwatch = stopwatch
         self._cutouts = cutouts or Buffers()
         self._forget_seconds = forget_seconds
-        self._far, self._until_watch = False, 0
+        self._far, self._near_looks, self._made_whole = False, 0, 0
         self._memory: Memory | None = None
         self._remembered: tuple[int, Loaded | WholeFrame | None, float] = (-1, None, 0.0)
         self._effect_built_at = 0.0
@@ -146,7 +146,9 @@ class Processor:
             work.whole = self._whole_way(frame, loaded)
             if work.whole is not None:
                 fresh = not self._settings.temporal or self._forgets(frame, work.whole)
-                work.making = self._segmenting.submit(self._make, frame, work.whole, self._effect, fresh)
+                watched = self._made_whole % KEY_FRAMES == 0
+                self._made_whole += 1
+                work.making = self._segmenting.submit(self._make, frame, work.whole, self._effect, fresh, watched)
             else:
                 work.running = self._see(frame, loaded)
         return work
@@ -160,7 +162,8 @@ class Processor:
             if work.making is not None and work.whole is not None:
                 work.finished = work.making.result()
                 self._remembered = work.frame.scene, work.whole, work.frame.captured_at
-                self._watch(work.whole)
+                if (far := work.whole.people_are_far) is not None:
+                    self._far, self._near_looks = far, 0
                 return
             self._look(work)
             if work.loaded is not None and not self._bare:
@@ -222,7 +225,7 @@ class Processor:
         return picture, work.failure
 
     def rest(self) -> None:
-        """Wait until no network runs, for one is about to be given back; all begun frames have their mattes."""
+        """Wait until no network looks around, for one is about to be given back; all begun frames have their mattes."""
         if self._later is not None:
             wait([self._later])
 
@@ -242,12 +245,6 @@ class Processor:
             return None
         return whole if whole.plan == plan_for(self._settings, blurred=isinstance(self._effect, Blur)) else None
 
-    def _watch(self, whole: WholeFrame) -> None:
-        """See on key frames whether people are so far away that the network alone is to look at them."""
-        self._until_watch -= 1
-        if self._until_watch < 0:
-            self._until_watch, self._far = KEY_FRAMES, whole.shows_people_far_away
-
     def _forgets(self, frame: Frame, source: Loaded | WholeFrame) -> bool:
         """Whether the last mask says nothing about this frame."""
         scene, last, captured_at = self._remembered
@@ -260,9 +257,9 @@ class Processor:
         self._view.look(self._i420)
         work.seen = True
 
-    def _make(self, frame: Frame, whole: WholeFrame, effect: Effect, fresh: bool) -> Image:
+    def _make(self, frame: Frame, whole: WholeFrame, effect: Effect, fresh: bool, watched: bool) -> Image:
         start = time.perf_counter()
-        picture = whole(frame.image, effect, fresh=fresh)
+        picture = whole(frame.image, effect, fresh=fresh, watched=watched)
         self._stopwatch.add("segment", time.perf_counter() - start)
         return picture
 
@@ -288,7 +285,9 @@ class Processor:
         work.region = look.region
         if look.later is not None:  # now that the mask has been used; what goes wrong will with the next frame too
             self._later = self._segmenting.submit(look.later)
-        self._far = self._far and look.region.area < NEAR * work.frame.image[..., 0].size
+        self._near_looks = 0 if look.region.area < NEAR * work.frame.image[..., 0].size else self._near_looks + 1
+        # A region that is left for a while is no reason to change the way: each change makes edges shimmer.
+        self._far = self._far and self._near_looks <= 2 * KEY_FRAMES
         self._remembered = (work.frame.scene, loaded, work.frame.captured_at)
         work.steadied = time.perf_counter() - start
 

@@ -54,7 +54,8 @@ TURNS = 5
 FAR, NEAR = 0.5, 0.6
 """A graph looks at whole frames. Once the region of people and the space around them is less than the first share of
 one, the network alone looks at that (`models.region`) and the CPU does the rest, until it is more than the second: of
-people twice as far away than at a webcam, J is 2 to 4 and F 3 to 5 higher so (models/cards/hd.md, "Farther away")."""
+people twice as far away, in a quarter of the frame, J and F of `hd` are 4 to 5 higher so (models/cards/hd.md, "Where it
+looks"); people as high as the frame gain a tenth of that, not worth a GPU's whole way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,24 @@ class Rival:
     frame: Image
     mask: NDArray[np.float32]
     seconds: float
+
+
+class _Run:
+    """A graph's runs; within the time limit of a watched one its mask is downloaded."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.watched = False
+        self.mask: NDArray[np.float32] | None = None
+
+    def run(self) -> None:
+        self.mask = None
+        self._graph.run()
+        if self.watched:
+            self.mask = self._graph.carried("mask_after")[0, 0]
+
+    def close(self) -> None:
+        self._graph.close()
 
 
 class WholeFrame:
@@ -76,7 +95,8 @@ class WholeFrame:
 
     def __init__(self, graph: Graph, plan: Plan) -> None:
         self.plan = plan
-        self._graph, self._request = graph, Limited(graph, FIRST_SECONDS)
+        self._graph, self._run = graph, _Run(graph)
+        self._request = Limited(self._run, FIRST_SECONDS)
         # Who forgets it last makes the pictures, and a driver that is lost may take its time to let go.
         self._forgotten = weakref.finalize(self, self._request.forget)
         self._forgotten.atexit = False
@@ -85,13 +105,14 @@ class WholeFrame:
         self._fresh, self._trust = np.ones(1, np.float32), np.empty(3, np.float32)
         self._held: object = None
 
-    def __call__(self, frame: Image, effect: Effect, *, fresh: bool) -> Image:
+    def __call__(self, frame: Image, effect: Effect, *, fresh: bool, watched: bool = False) -> Image:
         """Make a frame's picture.
 
         Args:
             frame: uint8 BGR (H, W, 3) of the plan's size.
             effect: of the plan's kind.
             fresh: do not use the last mask.
+            watched: see whether `people_are_far`, which downloads the mask.
 
         Returns:
             uint8 I420 (H * 3 // 2, W); overwritten by the next call but one.
@@ -104,6 +125,7 @@ class WholeFrame:
         self._pictures.reverse()
         self._trust.fill(np.nan)  # a run that writes nothing must not leave the last picture to be trusted
         self._fresh[0] = fresh
+        self._run.watched = watched
         self._graph.bind({"frame": frame, "fresh": self._fresh}, {"picture": self._pictures[0], "trust": self._trust})
         self._request.run()
         trust("the graph", *map(float, self._trust))
@@ -120,11 +142,13 @@ class WholeFrame:
         return mask
 
     @property
-    def shows_people_far_away(self) -> bool:
-        """Whether, in the last frame, the network alone would see so much more of them; it downloads the mask."""
-        frame, mask = Region(0, 0, self.plan.width, self.plan.height), self.mask()
-        seen = people(Look(mask, frame))
-        return seen is not None and around(seen, frame, (mask.shape[1], mask.shape[0])).area < FAR * frame.area
+    def people_are_far(self) -> bool | None:
+        """Whether, in the last frame, the network alone would see so much more of them; None if it was not watched."""
+        if self._run.mask is None:
+            return None
+        frame, cells = Region(0, 0, self.plan.width, self.plan.height), self._run.mask.shape[::-1]
+        seen = people(Look(self._run.mask, frame))
+        return seen is not None and around(seen, frame, (cells[0], cells[1])).area < FAR * frame.area
 
     def limit(self, seconds: float) -> None:
         """Give runs up that take longer than this."""

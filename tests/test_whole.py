@@ -36,7 +36,7 @@ from app.whole import WholeFrame, plan_for
 from backends import BackendError, get_backend
 from backends.tiers import Candidate
 from models.manifest import get_model
-from models.region import Tracker
+from models.region import KEY_FRAMES, Tracker
 from models.segmenter import UntrustedMask
 
 CPU = Candidate("onnxruntime", "CPU", 1)
@@ -78,7 +78,7 @@ def test_both_ways_make_the_same_pictures(case: dict[str, Any], size: tuple[int,
     apart, together = load(CPU), load(CPU)
     apart.look = looks_at_all(apart.segmenter)  # as graphs do
     together.whole = whole_frame(settings, candidate=candidate)
-    together.segmenter = None  # type: ignore[assignment]  # whoever asks it fails
+    together.segmenter = together.look = None  # type: ignore[assignment]  # whoever asks them fails
     for expected, made in zip(pictures(settings, apart, frames), pictures(settings, together, frames), strict=True):
         difference = np.abs(made.astype(int) - expected)
         assert difference.mean() <= MEAN
@@ -326,7 +326,7 @@ def test_people_far_away_are_looked_at_closer_by_the_network_alone(tmp_path: Pat
     loaded.look = Tracker(loaded.segmenter)
     loaded.whole = whole_frame(settings, constant_network(tmp_path / "far.onnx", np.asarray(mask, np.float32)))
     processor, alone = Processor(settings, Stopwatch()), []
-    for seq, frame in enumerate([far, far, far, near, near]):
+    for seq, frame in enumerate([far] * 3 + [near] * (2 * KEY_FRAMES + 2)):
         before = len(seen)
         picture, failure = processor.process(Frame(seq, seq / 30, frame), loaded, from_bgr(frame))
         assert failure is None
@@ -335,4 +335,4 @@ def test_people_far_away_are_looked_at_closer_by_the_network_alone(tmp_path: Pat
             assert picture.i420[210:310, 306:354].min() > 150, "the person"
             assert picture.i420[:180].max() <= 16, "not the room"
     processor.close()
-    assert alone == [False, True, True, True, False]
+    assert alone == [False] + [True] * (2 + 2 * KEY_FRAMES + 1) + [False], "back only once they have stayed near"

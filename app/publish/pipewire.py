@@ -21,6 +21,9 @@ _ANSWER_SECONDS = 3.0
 _HELD_NS = 1_000_000_000
 """So long consumers may hold all buffers; a browser's tab that stands still this long may see a torn picture."""
 
+_MOST_CONSUMERS = 2**31
+"""A count above is one below zero, in 32 bits without a sign."""
+
 _MISSING = "PipeWire does not run for this user."
 _RESTART = "Start it as the user of this desktop: systemctl --user restart pipewire wireplumber"
 
@@ -161,7 +164,14 @@ class PipeWireSink:
         for busy in self._busy.values():
             busy.count = 0
 
+    def _forgive(self) -> None:
+        # A consumer that lives on gives back what was taken from it above: less than nothing.
+        for busy in self._busy.values():
+            if busy.count > _MOST_CONSUMERS:
+                busy.count = 0
+
     def _dequeued(self) -> ctypes._Pointer[pw.pw_buffer] | None:
+        self._forgive()
         queued = self._next_buffer()
         if not queued and self._captured_ns - self._sent_ns > _HELD_NS:
             self._free_buffers()

@@ -59,12 +59,12 @@ FOLLOWED = ":followed"
 
 def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
     """Open anything that the command line may name, for one clip, or for pictures that have nothing in common."""
-    if name.endswith(FOLLOWED):
-        return followed(open_own(name.removesuffix(FOLLOWED)), fresh=not clip)
     if Path(name).is_dir():
         return replay(Path(name) / clip)
     if "+" in name:
-        return together([open_network(part, peers) for part in name.split("+")])
+        return together([open_network(part, peers, clip) for part in name.split("+")])
+    if name.endswith(FOLLOWED):
+        return followed(open_own(name.removesuffix(FOLLOWED)), alone=not clip)
     if name not in (*PEERS, RVM):
         return open_own(name)
     if peers is None:
@@ -83,12 +83,12 @@ def together(mattings: list[Matting]) -> Matting:
     return run
 
 
-def followed(segmenter: Segmenter, *, fresh: bool) -> Matting:
-    """A network that looks where people were in the last frame or, `fresh`, where it sees them in this one."""
-    tracker = Tracker(segmenter)
+def followed(segmenter: Segmenter, *, alone: bool) -> Matting:
+    """A network that looks where people were in the last frame or, in pictures that stand alone, where it sees them."""
+    tracker = Tracker(segmenter, patient=alone)
 
     def run(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        look = tracker(frame, fresh=fresh)
+        look = tracker(frame, fresh=alone)
         matte = np.zeros(frame.shape[:2], np.float32)
         matte[look.region.place] = cv2.resize(look.mask, look.region.size, interpolation=cv2.INTER_LINEAR)
         return matte
@@ -164,6 +164,8 @@ def main() -> int:
     parser.add_argument("--time", action="store_true", help="measure the time of each, in turns")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    if args.twice and any(FOLLOWED in name for name in args.models):
+        parser.error(f"{FOLLOWED} follows a clip, not its mirror image in turns: leave --twice or it out")
     cv2.setNumThreads(1)
     try:
         for name in args.models:
