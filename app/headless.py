@@ -18,7 +18,7 @@ from app.capture import EndOfSource, Source
 from app.capture.factory import open_source, parse, settle
 from app.capture.file import FolderSource
 from app.compose.effects import build_effect
-from app.loaded import load_known
+from app.loaded import load_known, unhurried
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
 from app.problems import GreenroomError, Problem
@@ -28,7 +28,6 @@ from app.settings import Settings
 from app.status import Status
 from backends import BackendError
 from models.manifest import ModelError
-from models.region import Tracker
 from models.segmenter import UntrustedMask
 
 POLL_SECONDS = 0.25
@@ -171,7 +170,7 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     except (ModelError, BackendError) as error:
         raise GreenroomError(str(error)) from error
     alone = isinstance(frames, FolderSource) and not temporal
-    matter = Matter(Tracker(loaded.segmenter, patient=True), temporal=temporal, refine=refine, alone=alone)
+    matter = Matter(unhurried(loaded).look, temporal=temporal, refine=refine, alone=alone)
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
     started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:

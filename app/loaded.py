@@ -71,6 +71,12 @@ def load(candidate: Candidate) -> Loaded:
     return Loaded(segmenter, request, candidate, Tracker(segmenter))
 
 
+def unhurried(loaded: Loaded) -> Loaded:
+    """For files: every frame has all the looks that it needs."""
+    loaded.look = Tracker(loaded.segmenter, patient=True)
+    return loaded
+
+
 def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
     """Load the best way known, without measuring; the next when one does not work.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from app import selection
 from app.compose.plan import Plan
-from app.loaded import Loaded, load
+from app.loaded import Loaded, load, unhurried
 from app.power import on_battery
 from app.problems import Problem
 from app.settings import Settings
@@ -301,7 +301,7 @@ class Loader:
     def _try(self, candidate: Candidate) -> str | None:
         """Load a candidate and offer it; returns why it could not be loaded, None when it was."""
         try:
-            loaded = within(LOAD_SECONDS, lambda: load(candidate), f"Loading {candidate.title}")
+            loaded = within(LOAD_SECONDS, lambda: self._loaded(candidate), f"Loading {candidate.title}")
         except Exception as error:
             self._note(candidate, f"{candidate}: {error}")
             return self._failed[candidate]
@@ -348,6 +348,9 @@ class Loader:
         except Exception as error:
             log.info("%s: frames are composited on the CPU: %s", candidate.title, error)
 
+    def _loaded(self, candidate: Candidate) -> Loaded:
+        return load(candidate) if self._realtime else unhurried(load(candidate))
+
     def _prepare_standby(self, on_cpu: list[Candidate]) -> None:
         if self._running is None:
             return
@@ -358,7 +361,7 @@ class Loader:
             return
         for candidate in on_cpu:
             try:
-                standby = load(candidate)
+                standby = self._loaded(candidate)
             except Exception as error:
                 log.warning("%s cannot stand by: %s", candidate.title, error)
                 continue

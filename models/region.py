@@ -27,8 +27,12 @@ SOON = 5
 television runs."""
 
 STIRRED, STIRRED_SHARE = 30, 0.004
-"""Something stirs where this share of the frame's samples has changed by more steps of 255: 9 of 2304. A sensor's noise
-is a tenth of that."""
+"""Something stirs where more than this share of the frame's samples have changed by more steps of 255: 10 of 2304. A
+sensor's noise is a tenth of that."""
+
+REFUSED_FRAMES = 10 * KEY_FRAMES
+"""So long, 5 s, somebody whom a closer look has not found where the whole frame's did is not asked for again, as the
+region widens for a frame each time; unless something stirs there."""
 
 MARGIN = 0.1
 """Of the people's larger side, left around them: an arm that is raised moves less from frame to frame. On the wild
@@ -58,6 +62,8 @@ nothing: a person who moves changes a fifth of it, by 30."""
 _SAMPLES = (64, 36)
 _SPECK = np.ones((5, 5), np.uint8)
 """In cells of the mask; what is smaller is nobody."""
+_REACHING = 4
+"""More cells than this at a region's edge are somebody's: of an arm that is held out, too thin to count as a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +149,8 @@ class Tracker:
 
     Args:
         segmenter: the network.
-        patient: every frame has all the looks that it needs, as many as three: for files, and for pictures that stand
-            alone. Else it has one, or two where a region is left, and is looked at closer from the next frame on.
+        patient: every frame has all the looks that it needs: for files, and for pictures that stand alone. Else it has
+            one, or two where a region is left, and is looked at closer from the next frame on.
     """
 
     def __init__(self, segmenter: Segmenter, *, patient: bool = False) -> None:
@@ -156,13 +162,16 @@ class Tracker:
         self._overview_waits = False
         self._asked: Region | None = None
         self._refused: Region | None = None
-        self._until_key = self._until_closer = 0
+        self._until_key = self._until_closer = self._until_asked = 0
 
     def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
         """A frame's mask; see `Looking`."""
         whole = Region(0, 0, frame.shape[1], frame.shape[0])
         if self._is_another(frame) or whole != self._whole or fresh:
             self._begin_anew(whole)
+        self._until_asked -= 1
+        if self._until_asked <= 0:
+            self._refused = None
         self._look_around()
         self._until_closer -= 1
         if self._region == whole:
@@ -182,20 +191,18 @@ class Tracker:
         """Look at the region, or at the whole frame where that cuts people."""
         look = Look(self._segmenter(frame[self._region.place]), self._region)
         seen = people(look)
-        if seen is None or self._cuts(look, seen):
+        if seen is None or self._cuts(look):
             # They were faster than the margin is wide, and a region that cuts people is never shown.
             self._step_back()
             return Look(self._segmenter(frame), self._whole)
         if self._asked is not None:
             found = self._asked.within(seen.grown(MARGIN, self._whole))
-            self._asked, self._refused = None, None if found else self._asked
+            self._asked, self._refused, self._until_asked = None, None if found else self._asked, REFUSED_FRAMES
         self._follow(seen)
         self._until_key -= 1
         stirs = (self._patient or self._until_key <= KEY_FRAMES - SOON) and self._stirs(look.region)
         if again or not (stirs or self._until_key <= 0):
             return look
-        if stirs:
-            self._refused = None
         self._until_key, self._key_samples = KEY_FRAMES, self._samples
         shrink(frame, self._overview)
         self._overview_waits = True
@@ -223,8 +230,10 @@ class Tracker:
         if everybody is None or everybody.within(self._region):
             return
         if self._refused is None or not everybody.within(self._refused.grown(MARGIN, self._whole)):
-            self._asked = everybody
-            self._follow(everybody.united(self._region))
+            before = self._region
+            self._follow(everybody.united(before))
+            if self._region not in (before, self._whole):
+                self._asked = everybody
 
     def _is_another(self, frame: NDArray[np.uint8]) -> bool:
         """Whether the scene is another than the last frame's."""
@@ -233,14 +242,20 @@ class Tracker:
         return float(cv2.absdiff(last, self._samples).mean()) > CUT
 
     def _stirs(self, region: Region) -> bool:
-        """Whether something has moved outside a region since the last key frame."""
+        """Whether something has moved outside a region since the last key frame; where it has, nobody is refused."""
         changed = np.asarray(cv2.absdiff(self._samples, self._key_samples) > STIRRED)
+        changed[self._sampled(region)] = False
+        if self._refused is not None and _many(changed[self._sampled(self._refused)]):
+            self._refused = None
+        return _many(changed)
+
+    def _sampled(self, region: Region) -> tuple[slice, slice]:
+        """The rows and columns of the samples in a region."""
         rows, columns = (
             slice(place.start * cells // side, -(-place.stop * cells // side))
             for place, cells, side in zip(region.place, _SAMPLES[::-1], self._whole.size[::-1], strict=True)
         )
-        changed[rows, columns] = False
-        return int(np.count_nonzero(changed)) > STIRRED_SHARE * changed.size
+        return rows, columns
 
     def _follow(self, seen: Region | None) -> None:
         """Choose the next region by where people are."""
@@ -258,18 +273,22 @@ class Tracker:
 
     def _step_back(self) -> None:
         """Look at the whole frame for a while: a region that comes and goes makes edges shimmer."""
-        self._region, self._until_closer = self._whole, KEY_FRAMES
+        self._region, self._until_closer, self._asked = self._whole, KEY_FRAMES, None
 
-    def _cuts(self, look: Look, seen: Region) -> bool:
+    def _cuts(self, look: Look) -> bool:
         """Whether people reach, to two cells of the mask, an edge of the region that is none of the frame."""
-        region, whole = look.region, self._whole
-        across, down = (-(-2 * side // cells) for side, cells in zip(region.size, look.mask.shape[::-1], strict=True))
-        return (
-            (seen.x < region.x + across and region.x > 0)
-            or (seen.y < region.y + down and region.y > 0)
-            or (seen.right > region.right - across and region.right < whole.right - 1)
-            or (seen.bottom > region.bottom - down and region.bottom < whole.bottom - 1)
+        region, whole, somebody = look.region, self._whole, look.mask > SOMEBODY
+        edges = (
+            (region.x > 0, somebody[:, :2]),
+            (region.y > 0, somebody[:2]),
+            (region.right < whole.right - 1, somebody[:, -2:]),
+            (region.bottom < whole.bottom - 1, somebody[-2:]),
         )
+        return any(inside and np.count_nonzero(cells) > _REACHING for inside, cells in edges)
+
+
+def _many(changed: NDArray[np.bool_]) -> bool:
+    return int(np.count_nonzero(changed)) > STIRRED_SHARE * _SAMPLES[0] * _SAMPLES[1]
 
 
 def people(look: Look) -> Region | None:

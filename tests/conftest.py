@@ -68,7 +68,7 @@ def fake_loaded(network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] = ce
     return Loaded(segmenter, session, Candidate("onnxruntime", "CPU", 1), looks_at_all(segmenter))
 
 
-def looks_at_all(segmenter: Segmenter) -> Looking:
+def looks_at_all(segmenter: Segmenter, *, patient: bool = False) -> Looking:
     """Looks at whole frames: the networks of these tests answer for such, as graphs do."""
 
     def look(frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:

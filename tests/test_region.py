@@ -21,7 +21,19 @@ from app.matting import Matter
 from app.processor import Processor
 from app.settings import Settings
 from app.status import Stopwatch
-from models.region import CLOSEST, KEY_FRAMES, LEAST_GAIN, MARGIN, SOON, Look, Region, Tracker, around, people
+from models.region import (
+    CLOSEST,
+    KEY_FRAMES,
+    LEAST_GAIN,
+    MARGIN,
+    REFUSED_FRAMES,
+    SOON,
+    Look,
+    Region,
+    Tracker,
+    around,
+    people,
+)
 from models.segmenter import MAX_STRETCH
 
 SIZE = (640, 360)
@@ -254,6 +266,54 @@ def test_whom_only_the_coarse_look_sees_it_asks_for_once() -> None:
     assert Region(420, 280, 60, 60).within(regions[1]), "the first look takes it for somebody"
     wider = [region for region in regions[2:] if region.right > 420]
     assert 1 <= len(wider) <= 2, "and the first key frame's, but none after it"
+
+
+def test_a_television_does_not_make_it_ask_again() -> None:
+    frame = scene((100, 100, 60, 200))
+    frame[280:340, 420:480] = 90, 60, 60
+    frame[:, 630:] = 255, 40, 40
+    frames = [frame.copy() for _ in range(6 * KEY_FRAMES)]
+    for n, picture in enumerate(frames):
+        picture[20:80, 300:380] = 20 + 70 * (n % 2)
+
+    class Mistaken(Counting):
+        def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+            cushion = (abs(picture[..., 0].astype(int) - 90) < 10) & (picture[..., 1] == 60) & (picture[5, -1, 0] > 200)
+            return np.maximum(super().__call__(picture), cushion.astype(np.float32))
+
+    for patient in (False, True):
+        regions = follow(frames, Mistaken(), patient=patient)
+        assert sum(a != b for a, b in itertools.pairwise(regions)) <= 6
+
+
+def test_who_is_refused_is_asked_for_again_after_a_while() -> None:
+    """Somebody as dark as the cushion beside whom they have sat down: no motion tells."""
+    frame = scene((100, 100, 60, 200))
+    frame[:, 630:] = 255, 40, 40
+    frame[280:340, 420:480] = 90, 60, 60
+    joined = frame.copy()
+    joined[220:340, 370:405] = 40, 62, 40
+
+    class Mistaken(Counting):
+        def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+            cushion = (abs(picture[..., 0].astype(int) - 90) < 10) & (picture[5, -1, 0] > 200)
+            low = abs(picture[..., 1].astype(int) - 62) < 2
+            return np.maximum(super().__call__(picture), (cushion | (low & ~cushion)).astype(np.float32))
+
+    regions = follow([frame] * (4 * KEY_FRAMES) + [joined] * (REFUSED_FRAMES + 3 * KEY_FRAMES), Mistaken())
+    assert Region(370, 220, 35, 120).within(regions[-1])
+
+
+def test_an_arm_too_thin_for_a_person_is_not_cut() -> None:
+    look = tracked(Counting()).look
+    for arm in (10, 14, 20):
+        frame = scene((280, 120, 80, 220), (150, 180, 340, arm))
+        for _ in range(20):
+            seen = look(frame)
+            full = np.zeros(SIZE[::-1], np.float32)
+            full[seen.region.place] = cv2.resize(seen.mask, seen.region.size)
+            assert full[180 + arm // 2, 160] > 0.3
+            assert full[180 + arm // 2, 480] > 0.3
 
 
 def test_a_file_has_time_to_see_who_comes_in_at_once() -> None:

@@ -33,7 +33,6 @@ from app.settings import Settings
 from assets import asset
 from backends import BackendError, Session, get_backend
 from models.evaluation.metrics import contour, region
-from models.region import Tracker
 
 SETTINGS = Settings().replace(source="clip", size="1280x720", fps=FPS, effect="blur", sinks=("noting",))
 TURNS = 3
@@ -168,7 +167,7 @@ def _loop(loop: PlainLoop, count: int) -> Results:
 def _quality(settings: Settings) -> Results:
     """How good the product's matte of these settings is."""
     loaded = load_known(settings)
-    matter = Matter(Tracker(loaded.segmenter, patient=True), temporal=settings.temporal, refine=settings.refine)
+    matter = Matter(loaded.look, temporal=settings.temporal, refine=settings.refine)
     try:
         return _judged(lambda frame: np.divide(matter(frame), 255, dtype=np.float32))
     finally:
