@@ -18,7 +18,7 @@ from machine import ROOT, build
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-from clip import Composite
+from clip import CLOSE, Composite
 from scene import TOLERANCE, bgr_of, check_all, is_card, write_background
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]
@@ -71,10 +71,12 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Guest:
 def test_the_person_of_the_clip_is_seen_before_the_effect(guest: Guest) -> None:
     assert guest.found["clip_exit"] == 0
     frames = guest.frames("clip", WIDE)
-    # A picture takes this machine more than a second, so every other frame is the card.
-    pictures = [frame for frame in frames if not is_card(frame)]
-    assert len(pictures) >= 3
-    Composite(WIDE, colour=(192, 96, 32)).check_all(pictures)
+    # A picture takes this machine 1 to 15 s, so most frames are the card, and the clip has begun anew between two.
+    composite = Composite(WIDE, colour=(192, 96, 32))
+    found = [composite.nearest(frame) for frame in frames if not is_card(frame)]
+    assert len(found) >= 3
+    assert max(difference for _, difference in found) < CLOSE, f"frame and difference: {found}"
+    assert len({number for number, _ in found}) >= 3, f"it stands still: {found}"
 
 
 def test_the_cameras_picture_goes_all_the_way(guest: Guest) -> None:
