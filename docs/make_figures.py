@@ -17,7 +17,7 @@ from app.compose.blur import Blur, sigma_of
 from app.compose.compositor import Compositor
 from app.compose.planes import from_bgr, new_i420, to_bgr, yuv_of
 from app.compose.view import View
-from app.loaded import load_known
+from app.loaded import load_known, unhurried
 from app.matte.refine import Refiner
 from app.settings import Settings
 from assets import asset
@@ -87,7 +87,7 @@ def looked_at(frame: Picture, green: Picture) -> list[Picture]:
     loaded = load_known(Settings().replace(model="hd"), realtime=False)
     height, width = frame.shape[:2]
     pictures = []
-    for look in (Look(loaded.segmenter(frame), Region(0, 0, width, height)), loaded.look(frame)):
+    for look in (Look(loaded.segmenter(frame), Region(0, 0, width, height)), unhurried(loaded).look(frame)):
         refiner = Refiner(width, height, look.mask.shape[1], look.mask.shape[0], region=look.region)
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         luminance = refiner.luminance(cv2.resize(gray, refiner.half_size, interpolation=cv2.INTER_AREA))
