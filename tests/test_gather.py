@@ -13,7 +13,7 @@ import pytest
 from models.training.gather import Source, gather, parse_source, read_picture, view
 
 CARDS = Path(__file__).parent.parent / "models" / "cards"
-LISTS = [*CARDS.glob("data-*.csv"), CARDS / "unseen.csv", CARDS / "stated.csv", CARDS / "unseen-rooms.csv"]
+LISTS = [*CARDS.glob("data-*.csv"), CARDS / "unseen.csv", CARDS / "stated.csv", *CARDS.glob("unseen-*.csv")]
 
 
 @pytest.mark.parametrize("listed", LISTS, ids=lambda path: path.stem)

@@ -3,7 +3,8 @@
 The pictures are not ours to pass on, so only lists of them are kept (`models/cards/data-*.csv`, `unseen.csv`,
 `stated.csv`); whoever trains or measures again clones the repositories and lets this bring back the folders that
 `prepare`, `failures` and `fairness` read. A source reads `owner/name@commit path`, behind which may stand ` frame 12`
-or `#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama; and then ` left half`, where the right is something else.
+or `#t=3.40`, of a video or GIF, or `#yaw=60`, of a panorama, whose path is a file's or the folder of a virtual tour's
+tiles (`models.training.tour`); and then ` left half`, where the right is something else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
+
+from models.training import tour
 
 Picture = NDArray[np.uint8]
 LONGEST_SIDE = 640
@@ -137,6 +140,17 @@ def read_picture(file: bytes, source: Source) -> Picture | None:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def find_picture(git: Path, source: Source) -> tuple[Picture | None, str]:
+    """The picture that a source means, in its repository's clone, and "" or, where there is none, why."""
+    if source.yaw is not None and not Path(source.path).suffix:
+        atlas = tour.read_atlas(git, source.commit, source.path)
+        size = LONGEST_SIDE, LONGEST_SIDE * 9 // 16
+        return (None, "no such file") if atlas is None else (tour.view(atlas, source.yaw, FIELD_OF_VIEW, size), "")
+    file = read_blob(git, source)
+    picture = read_picture(file, source) if file else None
+    return picture, "" if picture is not None else "unreadable" if file else "no such file"
+
+
 def gather(listed: Path, clones: Path, out: Path) -> Iterator[tuple[str, str]]:
     """Write what of a list is not there yet; yields each repository and what became of one of its pictures."""
     rows = list(csv.DictReader(listed.read_text(encoding="utf-8").splitlines()))
@@ -147,10 +161,9 @@ def gather(listed: Path, clones: Path, out: Path) -> Iterator[tuple[str, str]]:
             yield source.repository, "there"
             continue
         git = find_clone(clones, source.repository)
-        file = read_blob(git, source) if git else None
-        picture = read_picture(file, source) if file else None
+        picture, why = find_picture(git, source) if git else (None, "not cloned")
         if picture is None:
-            yield source.repository, "not cloned" if git is None else "no such file" if file is None else "unreadable"
+            yield source.repository, why
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(target), picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
