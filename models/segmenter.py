@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.manifest import Model
+from models.settle import Settler
 
 MAX_STRETCH = 1.4
 """A frame's aspect may be stretched this much to the network's; beyond, the rest is padded. 4:3 on 16:9 is 1.33. Of 242
@@ -45,6 +46,7 @@ class Segmenter:
             )
         self.model = model
         self._image, self._alpha, self._run = image[0], alpha[0, ..., 0], run
+        self._settler = Settler(*self._alpha.shape[::-1])
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The frame's mask.
@@ -58,20 +60,27 @@ class Segmenter:
         Raises:
             UntrustedMask: the network gave something that is not a mask.
         """
-        box = self._fit(frame)
+        x, y, width, height = self._fit(frame)
         self._alpha.fill(np.nan)  # a run that writes nothing must not leave the last frame's mask to be trusted
         self._run()
         alpha = self._alpha
         trust(self.model.name, float(alpha.min()), float(alpha.max()), float(alpha.sum()))
-        if box == (0, 0, *self._image.shape[1::-1]):
-            return alpha
-        # The alpha may have another size than the picture.
+        # The alpha may have another size than the picture; what was padded is neither settled nor kept.
         across, down = alpha.shape[1] / self._image.shape[1], alpha.shape[0] / self._image.shape[0]
-        left, right = (round(across * x) for x in (box[0], box[0] + box[2]))
-        top, bottom = (round(down * y) for y in (box[1], box[1] + box[3]))
+        left, right = round(across * x), round(across * (x + width))
+        top, bottom = round(down * y), round(down * (y + height))
         inside = alpha[top : max(bottom, top + 1), left : max(right, left + 1)]
+        self._settle(self._image[y : y + height, x : x + width], inside)
+        if inside.shape == alpha.shape:
+            return alpha
         enlarged: NDArray[np.float32] = cv2.resize(inside, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return enlarged
+
+    def _settle(self, picture: NDArray[np.uint8], mask: NDArray[np.float32]) -> None:
+        """Settle the part of the mask that shows the frame, in place."""
+        if self._settler.size != mask.shape[::-1]:
+            self._settler = Settler(*mask.shape[::-1])
+        self._settler(picture, mask)
 
     def _fit(self, frame: NDArray[np.uint8]) -> tuple[int, int, int, int]:
         """Resize the frame into the network's input; return the box (x, y, width, height) that it fills."""

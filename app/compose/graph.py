@@ -1,12 +1,10 @@
 """A frame's whole way as one ONNX graph, for GPUs: a frame goes in, a finished picture comes out.
 
-    frame ─► shrink ─► network ─► steady ─► refine ─► backdrop ─► blend ─► picture
+    frame ─► shrink ─► network ─► settle ─► steady ─► refine ─► backdrop ─► blend ─► picture
 
 It is the counterpart, step by step, of what `models.segmenter`, `app.matte` and `app.compose` do with OpenCV, built
-from the same constants and the same effects. Scaling and blurring are linear in each axis, so a step of either is a
-product with a small matrix, and that matrix is made by OpenCV itself from the unit matrix (`along`): both ways scale
-alike, and every runtime multiplies matrices well. Where the other way rounds to 8 bits, this one does.
-tests/test_whole.py holds them equal on the golden frames' cases.
+from the same constants and the same effects, out of the operations of `app.compose.tape`. Where the other way rounds to
+8 bits, this one does. tests/test_whole.py holds them equal on the golden frames' cases.
 
 Inputs:
     frame: uint8 BGR (H, W, 3).
@@ -22,108 +20,22 @@ Outputs:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from app.compose import compositor, surroundings
 from app.compose.plan import Plan, blurring, cells
+from app.compose.tape import Floats, Tape
 from app.matte import refine, temporal
+from models import settle
 
 YUV = np.array(
     [[102760, 528482, 269484], [460324, -305135, -155188], [-74448, -385875, 460324]], np.float32
 ) / np.float32(1 << 20)
 """BGR to Y, U and V as OpenCV's integers have it (BT.601, limited range); rows Y, U, V."""
-
-Floats = NDArray[np.float32]
-
-
-@cache
-def along(source: int, target: int, method: int) -> Floats:
-    """What OpenCV's `resize` does along one axis, float32 (target, source)."""
-    matrix: Floats = cv2.resize(np.eye(source, dtype=np.float32), (source, target), interpolation=method)
-    return matrix
-
-
-class _Tape:
-    """Notes one operation after the other; tensors are known by their names, pictures are (1, channels, h, w)."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._names: dict[tuple[Any, ...], str] = {}
-
-    def do(self, operation: str, *inputs: str | Floats | float, name: str = "", **attributes: Any) -> str:
-        """Note an operation; numbers and arrays among its inputs become constants."""
-        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        name = name or f"{operation}_{len(self.nodes)}"
-        self.nodes.append(onnx.helper.make_node(operation, names, [name], **attributes))
-        return name
-
-    def constant(self, value: NDArray[Any] | float) -> str:
-        array = np.asarray(value, None if isinstance(value, np.ndarray) else np.float32)
-        key = array.shape, array.dtype.str, array.tobytes()
-        if key not in self._names:
-            self._names[key] = f"constant_{len(self._names)}"
-            self.constants.append(onnx.numpy_helper.from_array(array, self._names[key]))
-        return self._names[key]
-
-    def ints(self, *values: int) -> str:
-        return self.constant(np.array(values, np.int64))
-
-    def shaped(self, x: str, *shape: int) -> str:
-        return self.do("Reshape", x, self.ints(*shape))
-
-    def part(self, x: str, axis: int, first: int, end: int) -> str:
-        return self.do("Slice", x, self.ints(first), self.ints(end), self.ints(axis))
-
-    def clip(self, x: str, low: float, high: float) -> str:
-        return self.do("Clip", x, low, high)
-
-    def whole(self, x: str) -> str:
-        """Rounded as OpenCV rounds to 8 bits."""
-        return self.do("Floor", self.do("Add", self.clip(x, 0, 255), 0.5))
-
-    def times(self, rows: Floats | str, x: str, columns: Floats | str) -> str:
-        """rows · x · columnsᵀ."""
-        across = columns.T.copy() if not isinstance(columns, str) else self.do("Transpose", columns, perm=[1, 0])
-        return self.do("MatMul", self.do("MatMul", rows, x), across)
-
-    def resized(self, x: str, source: tuple[int, int], target: tuple[int, int], method: int) -> str:
-        """Resized from (rows, columns) to others as `cv2.resize` does, but not rounded."""
-        if source == target:
-            return x
-        if method == cv2.INTER_AREA and source == (2 * target[0], 2 * target[1]):
-            return self.do("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
-        rows, columns = (along(s, t, method) for s, t in zip(source, target, strict=True))
-        return self.times(rows, x, columns)
-
-    def halved_while(
-        self, x: str, size: tuple[int, int], enough: Callable[[tuple[int, int]], bool]
-    ) -> tuple[str, tuple[int, int]]:
-        """Halved and rounded until it is small enough; the picture and its size."""
-        while not enough(size):
-            half = size[0] // 2, size[1] // 2
-            x, size = self.whole(self.resized(x, size, half, cv2.INTER_AREA)), half
-        return x, size
-
-    def mean_around(self, x: str, radius: int) -> str:
-        """The mean of each pixel's neighbourhood; beyond the border the picture is mirrored, as by `cv2.blur`."""
-        side = 2 * radius + 1
-        padded = self.do("Pad", x, self.ints(0, 0, radius, radius, 0, 0, radius, radius), mode="reflect")
-        return self.do("AveragePool", padded, kernel_shape=[side, side], strides=[1, 1])
-
-    def greatest_around(self, x: str) -> str:
-        return self.do("MaxPool", x, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
-
-    def least_around(self, x: str) -> str:
-        return self.do("Neg", self.greatest_around(self.do("Neg", x)))
 
 
 def build(plan: Plan, network: Path) -> bytes:
@@ -137,13 +49,15 @@ def build(plan: Plan, network: Path) -> bytes:
     _, *net_size, _ = (d.dim_value for d in net.graph.input[0].type.tensor_type.shape.dim)
     _, *mask_size, _ = (d.dim_value for d in net.graph.output[0].type.tensor_type.shape.dim)
     size, small = (plan.height, plan.width), (mask_size[0], mask_size[1])
-    tape = _Tape()
+    tape = Tape()
     bgr = tape.do("Cast", tape.do("Transpose", "frame", perm=[2, 0, 1]), to=onnx.TensorProto.FLOAT)
     bgr = tape.shaped(bgr, 1, 3, *size)
-    _shrink(tape, bgr, size, (net_size[0], net_size[1]), net.graph.input[0].name)
+    looked = net_size[0], net_size[1]
+    picture = _shrink(tape, bgr, size, looked, net.graph.input[0].name)
     tape.nodes += net.graph.node
     mask = tape.shaped(net.graph.output[0].name, 1, 1, *small)
     _judge(tape, mask)
+    mask = _settle(tape, picture, looked, mask, small)
     camera = _convert(tape, bgr, size)
     luminance = _luminance(tape, camera[2], plan, small)
     mask = _steady(tape, mask, luminance)
@@ -154,19 +68,68 @@ def build(plan: Plan, network: Path) -> bytes:
     return bytes(_model(tape, net, plan, small).SerializeToString())
 
 
-def _shrink(tape: _Tape, bgr: str, size: tuple[int, int], target: tuple[int, int], name: str) -> None:
+def _shrink(tape: Tape, bgr: str, size: tuple[int, int], target: tuple[int, int], name: str) -> str:
     """As `models.segmenter.shrink`."""
     x, size = tape.halved_while(bgr, size, lambda s: s[0] < 2 * target[0] or s[1] < 2 * target[1])
     x = tape.whole(tape.resized(x, size, target, cv2.INTER_LINEAR))
     tape.do("Cast", tape.do("Transpose", x, perm=[0, 2, 3, 1]), to=onnx.TensorProto.UINT8, name=name)
+    return x
 
 
-def _judge(tape: _Tape, mask: str) -> None:
+def _judge(tape: Tape, mask: str) -> None:
     parts = [tape.shaped(tape.do(f"Reduce{what}", mask, keepdims=0), 1) for what in ("Min", "Max", "Sum")]
     tape.do("Concat", *parts, axis=0, name="trust")
 
 
-def _convert(tape: _Tape, bgr: str, size: tuple[int, int]) -> tuple[str, str, str]:
+def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: tuple[int, int]) -> str:
+    """As `models.settle.Settler`."""
+    width, height = settle.shrunk(*small[::-1])
+    colours = tape.whole(tape.resized(picture, size, (height, width), cv2.INTER_AREA))
+    guide = tape.do("Sub", tape.do("Mul", colours, 1 / 255), 0.5)
+    low = tape.resized(mask, small, (height, width), cv2.INTER_AREA)
+    sure = tape.do("Sub", tape.do("Mul", low, 2.0), 1.0)
+    weight = tape.do("Add", tape.do("Mul", sure, sure), settle.LEAST)
+    weighted = tape.do("Mul", guide, weight)
+    ones, others = zip(*settle.PAIRS, strict=True)
+
+    def products(x: str, y: str) -> str:
+        return tape.do("Mul", tape.channels(x, *ones), tape.channels(y, *others))
+
+    terms = [weighted, products(weighted, guide), tape.do("Mul", weighted, low), tape.do("Mul", weight, low), weight]
+    means = tape.mean_around(tape.do("Concat", *terms, axis=1), settle.radius(width))
+    means = tape.do("Div", tape.part(means, 1, 0, 13), tape.part(means, 1, 13, 14))
+    mean, squares, toward, level = (tape.part(means, 1, *ends) for ends in ((0, 3), (3, 9), (9, 12), (12, 13)))
+    noise = np.array([settle.EPSILON * (one == other) for one, other in settle.PAIRS], np.float32)
+    matrix = tape.do("Add", tape.do("Sub", squares, products(mean, mean)), noise.reshape(1, 6, 1, 1))
+    slopes = _solve(tape, matrix, tape.do("Sub", toward, tape.do("Mul", mean, level)))
+    answer = tape.do("Mul", tape.do("Sub", guide, mean), slopes)
+    answer = tape.do("Add", tape.do("ReduceSum", answer, tape.ints(1), keepdims=1), level)
+    answer = tape.resized(tape.clip(answer, 0, 1), (height, width), small, cv2.INTER_LINEAR)
+    doubt = tape.do("Mul", tape.do("Mul", tape.do("Sub", 1.0, mask), mask), 4.0)
+    return tape.do("Add", mask, tape.do("Mul", tape.do("Sub", answer, mask), doubt))
+
+
+def _solve(tape: Tape, matrix: str, vector: str) -> str:
+    """As `Settler`'s: each pixel's three equations, (1, 6, h, w) and (1, 3, h, w), to (1, 3, h, w)."""
+    a00, a01, a02, a11, a12, a22 = (tape.channels(matrix, number) for number in range(6))
+    b0, b1, b2 = (tape.channels(vector, number) for number in range(3))
+
+    def less(target: str, factor: str, times: str) -> str:
+        return tape.do("Sub", target, tape.do("Mul", factor, times))
+
+    ratio = tape.do("Div", a01, a00)
+    a11, a12, b1 = less(a11, ratio, a01), less(a12, ratio, a02), less(b1, ratio, b0)
+    ratio = tape.do("Div", a02, a00)
+    a22, b2 = less(a22, ratio, a02), less(b2, ratio, b0)
+    ratio = tape.do("Div", a12, a11)
+    a22, b2 = less(a22, ratio, a12), less(b2, ratio, b1)
+    b2 = tape.do("Div", b2, a22)
+    b1 = tape.do("Div", less(b1, a12, b2), a11)
+    b0 = tape.do("Div", less(less(b0, a01, b1), a02, b2), a00)
+    return tape.do("Concat", b0, b1, b2, axis=1)
+
+
+def _convert(tape: Tape, bgr: str, size: tuple[int, int]) -> tuple[str, str, str]:
     """As OpenCV's BGR to I420: Y, then U and V together, then Y at half size."""
     luma = tape.do("Conv", bgr, YUV[:1, :, None, None], np.array([16], np.float32))
     # A chroma sample is taken from the upper left pixel of its four.
@@ -176,14 +139,14 @@ def _convert(tape: _Tape, bgr: str, size: tuple[int, int]) -> tuple[str, str, st
     return luma, chroma, half
 
 
-def _luminance(tape: _Tape, half: str, plan: Plan, small: tuple[int, int]) -> str:
+def _luminance(tape: Tape, half: str, plan: Plan, small: tuple[int, int]) -> str:
     """As `app.matte.refine.Refiner.luminance`."""
     size = plan.height // 2, plan.width // 2
     x, size = tape.halved_while(half, size, lambda s: s[0] < 2 * small[0] or s[1] < 2 * small[1])
     return tape.whole(tape.resized(x, size, small, cv2.INTER_LINEAR))
 
 
-def _steady(tape: _Tape, mask: str, luminance: str) -> str:
+def _steady(tape: Tape, mask: str, luminance: str) -> str:
     """As `app.matte.temporal.steady`."""
     change = tape.do("Abs", tape.do("Sub", luminance, "luminance_before"))
     change = tape.whole(tape.mean_around(change, 2))
@@ -198,7 +161,7 @@ def _steady(tape: _Tape, mask: str, luminance: str) -> str:
     return tape.do("Where", tape.do("Greater", "fresh", 0.5), mask, steadied)
 
 
-def _refine(tape: _Tape, mask: str, luminance: str, half: str, plan: Plan, small: tuple[int, int]) -> str:
+def _refine(tape: Tape, mask: str, luminance: str, half: str, plan: Plan, small: tuple[int, int]) -> str:
     """As `app.matte.refine.Refiner`: alpha at half the frame's size, whole numbers up to 255."""
     target = plan.height // 2, plan.width // 2
 
@@ -223,7 +186,7 @@ def _refine(tape: _Tape, mask: str, luminance: str, half: str, plan: Plan, small
     return tape.whole(tape.do("Min", alpha, enlarged(tape.greatest_around(mask))))
 
 
-def _shrunk(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan, scale: int) -> str:
+def _shrunk(tape: Tape, camera: tuple[str, str, str], alpha: str, plan: Plan, scale: int) -> str:
     """As `app.compose.view.View`: Y, U, V and alpha at 1/4 or 1/8."""
     size, target = (plan.height // 2, plan.width // 2), cells(plan.height, plan.width, scale)
     planes = tape.do("Concat", camera[2], camera[1], alpha, axis=1)
@@ -231,7 +194,7 @@ def _shrunk(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan, s
     return tape.whole(tape.resized(planes, size, target, cv2.INTER_AREA))
 
 
-def _weighted(tape: _Tape, small: str, *, person: bool) -> str:
+def _weighted(tape: Tape, small: str, *, person: bool) -> str:
     """As `View.person` and `View.room`: the colours times a weight, and the weight."""
     alpha = tape.do("Mul", tape.part(small, 1, 3, 4), 1 / (255 * surroundings.FEATHER))
     if person:
@@ -242,7 +205,7 @@ def _weighted(tape: _Tape, small: str, *, person: bool) -> str:
     return tape.do("Concat", tape.do("Mul", tape.part(small, 1, 0, 3), weight), weight, axis=1)
 
 
-def _average(tape: _Tape, weighted: str, rows: Floats | str, columns: Floats | str) -> str:
+def _average(tape: Tape, weighted: str, rows: Floats | str, columns: Floats | str) -> str:
     """As `app.compose.surroundings.average`: Y, U and V."""
     overall = tape.do("ReduceMean", weighted, axes=[2, 3])
     overall = tape.do("Add", overall, surroundings.GRAY.reshape(1, 4, 1, 1))
@@ -251,7 +214,7 @@ def _average(tape: _Tape, weighted: str, rows: Floats | str, columns: Floats | s
     return tape.do("Div", tape.part(total, 1, 0, 3), tape.part(total, 1, 3, 4))
 
 
-def _backdrop(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> tuple[str, str]:
+def _backdrop(tape: Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> tuple[str, str]:
     """What stands behind the person: Y, and U and V together."""
     height, width = plan.height, plan.width
     if not plan.scale:
@@ -271,7 +234,7 @@ def _backdrop(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan)
     return tape.whole(luma), tape.whole(chroma)
 
 
-def _blend(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> None:
+def _blend(tape: Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) -> None:
     """As `app.compose.compositor.Compositor`; a quad's four pixels are two axes of their own, (…, h, 2, w, 2)."""
     half = height, width = plan.height // 2, plan.width // 2
     quads = 1, 1, height, 2, width, 2
@@ -299,7 +262,7 @@ def _blend(tape: _Tape, camera: tuple[str, str, str], alpha: str, plan: Plan) ->
     tape.do("Cast", picture, to=onnx.TensorProto.UINT8, name="picture")
 
 
-def _unsure(tape: _Tape, alpha: str) -> str:
+def _unsure(tape: Tape, alpha: str) -> str:
     """Whether the band between person and room is too wide for its colours to be told apart."""
     band = tape.do(
         "And",
@@ -310,7 +273,7 @@ def _unsure(tape: _Tape, alpha: str) -> str:
     return tape.do("Greater", share, compositor.MAX_BAND)
 
 
-def _mix(tape: _Tape, camera: str, share: str, person: str, room: str, backdrop: str, *, unsure: str) -> str:
+def _mix(tape: Tape, camera: str, share: str, person: str, room: str, backdrop: str, *, unsure: str) -> str:
     """The compositor's formula; the camera's own colour where its parts cannot be told apart."""
     rest = tape.do("Sub", 1.0, share)
     pure = tape.do("Sub", camera, tape.do("Mul", share, person))
@@ -320,7 +283,7 @@ def _mix(tape: _Tape, camera: str, share: str, person: str, room: str, backdrop:
     return tape.do("Add", tape.do("Mul", share, pure), tape.do("Mul", rest, backdrop))
 
 
-def _model(tape: _Tape, net: onnx.ModelProto, plan: Plan, small: tuple[int, int]) -> onnx.ModelProto:
+def _model(tape: Tape, net: onnx.ModelProto, plan: Plan, small: tuple[int, int]) -> onnx.ModelProto:
     floats, bytes_ = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
     picture, mask = [plan.height * 3 // 2, plan.width], [1, 1, *small]
     inputs = {"frame": (bytes_, [plan.height, plan.width, 3]), "fresh": (floats, [1])}
