@@ -37,8 +37,9 @@ def _by_the_book(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
         toward[..., i] = mean(weight * guide[..., i] * low) / total - colours[..., i] * level
     slopes = np.linalg.solve(matrix, toward[..., None])[..., 0]
     answer = np.clip((slopes * (guide - colours)).sum(-1) + level, 0, 1)
-    sure = (2 * mask - 1) ** 2
-    return sure * mask + (1 - sure) * cv2.resize(answer, mask.shape[::-1])
+    square = np.ones((settle.AREA, settle.AREA), np.uint8)
+    doubt = cv2.dilate(cv2.erode(4 * low * (1 - low), square), square)
+    return np.clip(mask + cv2.resize(doubt * (answer - low), mask.shape[::-1]), 0, 1)
 
 
 def _scene(seed: int, colours: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +64,7 @@ def test_it_is_the_weighted_fit_that_it_claims_to_be(colours: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([(128, 72), (64, 36), (33, 57), (8, 4), (2, 2), (1, 1)]), st.booleans())
-def test_a_mask_stays_a_mask_and_what_is_sure_stays(seed: int, size: tuple[int, int], flat: bool) -> None:
+def test_a_mask_stays_a_mask(seed: int, size: tuple[int, int], flat: bool) -> None:
     rng = np.random.default_rng(seed)
     width, height = size
     picture = np.full((height, width, 3), 77, np.uint8) if flat else rng.integers(0, 256, (height, width, 3), np.uint8)
@@ -72,8 +73,18 @@ def test_a_mask_stays_a_mask_and_what_is_sure_stays(seed: int, size: tuple[int, 
     Settler(width, height)(picture, settled)
     assert np.isfinite(settled).all()
     assert settled.min() >= -1e-6 and settled.max() <= 1 + 1e-6
-    sure = (mask == 0) | (mask == 1)
-    assert np.array_equal(settled[sure], mask[sure])
+
+
+def test_an_edge_is_not_in_doubt() -> None:
+    """However sharp an edge, a pixel or two lie between 0 and 1; a fold of the room's colour must not eat into it."""
+    picture, _ = _scene(3)
+    mask = np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.circle(mask, (60, 50), 30, 1.0, -1, cv2.LINE_AA)
+    mask = cv2.blur(mask, (3, 3))
+    settled = mask.copy()
+    Settler(WIDTH, HEIGHT)(picture, settled)
+    assert np.abs(settled - mask).max() < 0.12
+    assert np.abs(settled - mask).mean() < 5e-4
 
 
 def test_doubt_is_settled_by_the_colours_beside_it() -> None:
@@ -94,6 +105,7 @@ def test_where_colours_tell_nothing_the_edge_stays_in_the_middle() -> None:
     picture, mask = np.full((HEIGHT, WIDTH, 3), 120, np.uint8), np.zeros((HEIGHT, WIDTH), np.float32)
     mask[:, 64:] = 1
     mask[:, 58:70] = 0.5
+    mask = cv2.blur(mask, (5, 5))
     Settler(WIDTH, HEIGHT)(picture, mask)
-    assert (np.diff(mask, axis=1) >= -1e-6).all()
+    assert (np.diff(mask, axis=1) >= -0.02).all()
     assert np.abs(mask[:, 63:65] - 0.5).max() < 0.1

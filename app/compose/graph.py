@@ -104,9 +104,11 @@ def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: t
     slopes = _solve(tape, matrix, tape.do("Sub", toward, tape.do("Mul", mean, level)))
     answer = tape.do("Mul", tape.do("Sub", guide, mean), slopes)
     answer = tape.do("Add", tape.do("ReduceSum", answer, tape.ints(1), keepdims=1), level)
-    answer = tape.resized(tape.clip(answer, 0, 1), (height, width), small, cv2.INTER_LINEAR)
-    doubt = tape.do("Mul", tape.do("Mul", tape.do("Sub", 1.0, mask), mask), 4.0)
-    return tape.do("Add", mask, tape.do("Mul", tape.do("Sub", answer, mask), doubt))
+    change = tape.do("Sub", tape.clip(answer, 0, 1), low)
+    doubt = tape.do("Mul", tape.do("Mul", tape.do("Sub", 1.0, low), low), 4.0)
+    doubt = tape.greatest_around(tape.least_around(doubt))
+    change = tape.resized(tape.do("Mul", change, doubt), (height, width), small, cv2.INTER_LINEAR)
+    return tape.clip(tape.do("Add", mask, change), 0, 1)
 
 
 def _solve(tape: Tape, matrix: str, vector: str) -> str:
