@@ -27,7 +27,7 @@ LEAST = 1e-3
 
 AREA = 3
 """Doubt that is narrower than this many pixels, at half size, is an edge's, which the colours of a wide window only
-blur. Left out, J gains 0.1 on clips and wild photographs, and edges are nearer to the truth than before, not farther."""
+blur. Left out, J gains 0.1 on clips and wild photographs, and edges are nearer to the truth, not farther."""
 
 Floats = NDArray[np.float32]
 
