@@ -30,6 +30,7 @@ class Segmenter:
         image: the session's input array, uint8 BGR (1, h, w, 3); frames are resized straight into it.
         alpha: the session's output array, float32 (1, h, w, 1).
         run: computes `alpha` from `image`.
+        settled: False leaves the network's answer as it is, for what settling buys to be measured.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Segmenter:
         image: NDArray[np.uint8],
         alpha: NDArray[np.float32],
         run: Callable[[], None],
+        settled: bool = True,
     ) -> None:
         if image.shape != model.input.shape or alpha.shape != model.output.shape:
             raise ValueError(
@@ -46,7 +48,7 @@ class Segmenter:
             )
         self.model = model
         self._image, self._alpha, self._run = image[0], alpha[0, ..., 0], run
-        self._settler = Settler(*self._alpha.shape[::-1])
+        self._settler = Settler(*self._alpha.shape[::-1]) if settled else None
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The frame's mask.
@@ -78,6 +80,8 @@ class Segmenter:
 
     def _settle(self, picture: NDArray[np.uint8], mask: NDArray[np.float32]) -> None:
         """Settle the part of the mask that shows the frame, in place."""
+        if self._settler is None:
+            return
         if self._settler.size != mask.shape[::-1]:
             self._settler = Settler(*mask.shape[::-1])
         self._settler(picture, mask)

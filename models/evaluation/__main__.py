@@ -8,7 +8,7 @@ the folder with their files, a peer's name. All run on one thread of ONNX Runtim
 
 MODEL may also be some of these joined by +, for the mean of their masks, or a folder of finished mattes, <clip>/*.png,
 as `greenroom matte` writes them: the whole product's. One of ours with :followed behind it looks where people are, as
-the product does (`models.region`), and not at whole frames.
+the product does (`models.region`), and not at whole frames; with :raw behind it, its answer is not settled by colour.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def replay(folder: Path) -> Matting:
     return run
 
 
-FOLLOWED = ":followed"
+FOLLOWED, RAW = ":followed", ":raw"
 
 
 def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
@@ -64,12 +64,16 @@ def open_network(name: str, peers: Path | None, clip: str = "") -> Matting:
     if "+" in name:
         return together([open_network(part, peers, clip) for part in name.split("+")])
     if name.endswith(FOLLOWED):
-        return followed(open_own(name.removesuffix(FOLLOWED)), alone=not clip)
+        return followed(_open_own(name.removesuffix(FOLLOWED)), alone=not clip)
     if name not in (*PEERS, RVM):
-        return open_own(name)
+        return _open_own(name)
     if peers is None:
         raise ModelError(f"{name} is a peer: name the folder that holds its file with --peers")
     return open_peer(name, peers, 1)
+
+
+def _open_own(name: str) -> Segmenter:
+    return open_own(name.removesuffix(RAW), settled=not name.endswith(RAW))
 
 
 def together(mattings: list[Matting]) -> Matting:

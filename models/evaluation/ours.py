@@ -89,11 +89,12 @@ def _described(height: int, width: int) -> Model:
     return dataclasses.replace(lite, input=resized(lite.input), output=resized(lite.output))
 
 
-def open_own(name: str) -> Segmenter:
+def open_own(name: str, settled: bool = True) -> Segmenter:
     """Open one of our networks, on one thread, with the product's own pre- and post-processing.
 
     Args:
         name: in the manifest, or the path of a file that keeps the contract of `lite`, at any size.
+        settled: False leaves out `models.settle`.
 
     Raises:
         ModelError: there is no such model.
@@ -105,4 +106,4 @@ def open_own(name: str) -> Segmenter:
     def run() -> None:
         alpha[...] = compute(image)
 
-    return Segmenter(model, image, alpha, run)
+    return Segmenter(model, image, alpha, run, settled)
