@@ -11,7 +11,8 @@ The contract, for whoever writes the next backend (a module of this package, nam
   alone, i.e. whether it is a GPU; `load_graph(graph, device, threads, carried) -> Graph` loads one, an ONNX file's
   bytes. `carried` maps outputs to the inputs that they are in the next run, all float32 and at first 0.
 - A `Session` owns two arrays, `input` and `output`, that stay the same for its life. Fill `input`, call `run`, read
-  `output`: nothing is copied where the runtime allows that. One thread uses it at a time; it may be loaded on one
+  `output`: nothing is copied where the runtime allows that. A run leaves `input` as it is, and `output` is the caller's
+  to change until the next. One thread uses it at a time; it may be loaded on one
   thread and handed to another. `close` is called once. A session whose runtime works asynchronously also has `start`
   and `wait` (`AsyncSession`); `backends.request.Request` gives any session both, and a time limit.
 

@@ -17,6 +17,10 @@ MAX_STRETCH = 1.4
 such pictures `hd` failed 129 stretched and 125 padded, no real difference, and stretched, the person has a third more
 pixels. A phone's 9:16 on 16:9 is 3.2."""
 
+SIZES = 3
+"""So many sizes of masks are settled without buffers being made anew: a tall camera's whole frames are padded, its
+regions are not."""
+
 
 class UntrustedMask(Exception):
     """The network's answer is no mask (not finite, out of range): whoever asked must cover the whole frame."""
@@ -28,8 +32,8 @@ class Segmenter:
     Args:
         model: the manifest entry.
         image: the session's input array, uint8 BGR (1, h, w, 3); frames are resized straight into it.
-        alpha: the session's output array, float32 (1, h, w, 1).
-        run: computes `alpha` from `image`.
+        alpha: the session's output array, float32 (1, h, w, 1); it is settled in place (`models.settle`).
+        run: computes `alpha` from `image`, which it leaves as it is.
         settled: False leaves the network's answer as it is, for what settling buys to be measured.
     """
 
@@ -48,7 +52,8 @@ class Segmenter:
             )
         self.model = model
         self._image, self._alpha, self._run = image[0], alpha[0, ..., 0], run
-        self._settler = Settler(*self._alpha.shape[::-1]) if settled else None
+        self._settled = settled
+        self._settlers: dict[tuple[int, int], Settler] = {}
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The frame's mask.
@@ -66,7 +71,7 @@ class Segmenter:
         self._alpha.fill(np.nan)  # a run that writes nothing must not leave the last frame's mask to be trusted
         self._run()
         alpha = self._alpha
-        trust(self.model.name, float(alpha.min()), float(alpha.max()), float(alpha.sum()))
+        trust(self.model.name, alpha)
         # The alpha may have another size than the picture; what was padded is neither settled nor kept.
         across, down = alpha.shape[1] / self._image.shape[1], alpha.shape[0] / self._image.shape[0]
         left, right = round(across * x), round(across * (x + width))
@@ -80,11 +85,15 @@ class Segmenter:
 
     def _settle(self, picture: NDArray[np.uint8], mask: NDArray[np.float32]) -> None:
         """Settle the part of the mask that shows the frame, in place."""
-        if self._settler is None:
+        if not self._settled:
             return
-        if self._settler.size != mask.shape[::-1]:
-            self._settler = Settler(*mask.shape[::-1])
-        self._settler(picture, mask)
+        size = mask.shape[1], mask.shape[0]
+        if size not in self._settlers:
+            if len(self._settlers) == SIZES:
+                del self._settlers[next(iter(self._settlers))]
+            self._settlers[size] = Settler(*size)
+        self._settlers[size](picture, mask)
+        trust(self.model.name, mask)
 
     def _fit(self, frame: NDArray[np.uint8]) -> tuple[int, int, int, int]:
         """Resize the frame into the network's input; return the box (x, y, width, height) that it fills."""
@@ -103,7 +112,16 @@ class Segmenter:
         return x, y, inner_width, inner_height
 
 
-def trust(name: str, low: float, high: float, total: float) -> None:
+def trust(name: str, mask: NDArray[np.float32]) -> None:
+    """Judge a mask.
+
+    Raises:
+        UntrustedMask: it is none.
+    """
+    judge(name, float(mask.min()), float(mask.max()), float(mask.sum()))
+
+
+def judge(name: str, low: float, high: float, total: float) -> None:
     """Judge a mask by its least, greatest and summed alpha.
 
     Raises:

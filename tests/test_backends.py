@@ -30,9 +30,13 @@ def test_each_runtime_runs_the_network(name: str, files: dict[str, Path]) -> Non
     for value in (0, 200):
         session.input[...] = value
         session.run()
+        assert (session.input == value).all(), "and a run leaves it as it is"
         answers.append(session.output.copy())
     assert address == (session.input.ctypes.data, session.output.ctypes.data), "the arrays stay the same"
     assert not np.array_equal(*answers), "the input is read"
+    session.output.fill(0.5)
+    session.run()
+    assert np.array_equal(session.output, answers[1]), "whoever asked may write into the answer"
     assert all(np.isfinite(a).all() and a.min() >= 0 and a.max() <= 1 for a in answers)
     session.close()
 

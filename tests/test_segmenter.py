@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.manifest import get_model
 from models.segmenter import Segmenter, UntrustedMask, shrink
+from models.settle import Settler
 
 LITE = get_model("lite")
 WIDTH, HEIGHT = LITE.input.width, LITE.input.height
@@ -76,6 +77,61 @@ def test_a_tall_frame_is_padded_instead_of_squeezed() -> None:
     assert len(columns) < 0.5 * WIDTH
     segmenter(np.full((480, 640, 3), 255, np.uint8))
     assert session.input[0].all(), "4:3 fits without padding"
+
+
+def doubtful(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Half sure by colour, with a wide band of doubt in the middle."""
+    mask = (image[..., 2] > 127).astype(np.float32)
+    mask[HEIGHT // 4 : HEIGHT * 3 // 4] = 0.6
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((1280, 720), (0, WIDTH)), ((640, 480), (0, WIDTH)), ((720, 1280), (71, 71 + 113))],
+    ids=["wide", "stretched", "padded"],
+)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_what_the_network_is_unsure_of_is_settled(size: tuple[int, int], box: tuple[int, int], scale: int) -> None:
+    """By the colours of that which shows the frame, and of nothing that was padded."""
+    output = dataclasses.replace(LITE.output, width=WIDTH // scale, height=HEIGHT // scale)
+    model = dataclasses.replace(LITE, output=output)
+    image, alpha = np.zeros(model.input.shape, np.uint8), np.zeros(output.shape, np.float32)
+
+    def run() -> None:
+        alpha[0, ..., 0] = doubtful(image[0])[::scale, ::scale]
+
+    frame = np.random.default_rng(1).integers(0, 60, (size[1], size[0], 3), np.uint8)
+    frame[: size[1] // 3, size[0] // 3 :, 2] += 190
+    frame[size[1] // 2 :, : size[0] // 2, 2] += 190
+    asked = Segmenter(model, image, alpha, run, settled=False)
+    raw = asked(frame).copy()
+    left, right = (round(side / scale) for side in box)
+    expected = alpha[0, :, left:right, 0].copy()
+    Settler(right - left, HEIGHT // scale)(image[0, :, slice(*box)], expected)
+    expected = cv2.resize(expected, (WIDTH // scale, HEIGHT // scale), interpolation=cv2.INTER_LINEAR)
+    mask = Segmenter(model, image, alpha, run)(frame)
+    assert np.abs(mask - raw).max() > 0.3, "there is something to settle"
+    assert np.abs(mask - expected).max() < 1e-5
+    assert np.abs(mask - expected).mean() < 0.01 * np.abs(mask - raw).mean()
+
+
+def test_a_settled_mask_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter, _ = make(doubtful)
+    monkeypatch.setattr(Settler, "__call__", lambda self, picture, mask: mask.__setitem__((3, 3), np.nan))
+    with pytest.raises(UntrustedMask, match="lite"):
+        segmenter(np.zeros((72, 128, 3), np.uint8))
+
+
+def test_a_tall_camera_s_buffers_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its whole frames are padded, the regions between them are not."""
+    made = []
+    monkeypatch.setattr("models.segmenter.Settler", lambda *size: made.append(size) or Settler(*size))
+    segmenter, _ = make(doubtful)
+    for _ in range(3):
+        for size in ((720, 1280), (720, 405)):
+            segmenter(np.zeros((size[1], size[0], 3), np.uint8))
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.5, 1.5, 255.0])

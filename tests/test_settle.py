@@ -42,24 +42,35 @@ def _by_the_book(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.clip(mask + cv2.resize(doubt * (answer - low), mask.shape[::-1]), 0, 1)
 
 
-def _scene(seed: int, colours: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def _scene(seed: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> tuple[np.ndarray, np.ndarray]:
     """A blotchy picture and a blotchy mask."""
     rng = np.random.default_rng(seed)
     picture = cv2.resize(rng.integers(0, 256, (9, 16, 3), dtype=np.uint8), (WIDTH, HEIGHT))
-    picture = picture if colours == 3 else np.repeat(picture[..., :1], 3, -1)
-    mask = cv2.resize(rng.random((5, 8), np.float32), (WIDTH, HEIGHT))
+    mask = cv2.resize(rng.random((5, 8), np.float32), size)
     return picture, np.clip(2 * mask - 0.5, 0, 1)
 
 
-@pytest.mark.parametrize("colours", [3, 1])
-def test_it_is_the_weighted_fit_that_it_claims_to_be(colours: int) -> None:
-    """Also of a picture without colour, whose matrices but for `EPSILON` could not be solved."""
+LOOKS = {
+    "in colour": lambda picture: picture,
+    "grey": lambda picture: np.repeat(picture[..., :1], 3, -1),
+    "dark": lambda picture: picture // 24,
+}
+"""A picture without colour has matrices that but for `EPSILON` could not be solved."""
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (97, 55), (40, 70)], ids=str)
+def test_it_is_the_weighted_fit_that_it_claims_to_be(look: str, size: tuple[int, int]) -> None:
+    """Also of a mask of another size than the picture, and one that is a part of a larger array."""
     for seed in range(4):
-        picture, mask = _scene(seed, colours)
-        settled = mask.copy()
-        Settler(WIDTH, HEIGHT)(picture, settled)
+        picture, mask = _scene(seed, size)
+        picture = LOOKS[look](picture)
+        whole = np.pad(mask, ((0, 0), (3, 5)))
+        settled = whole[:, 3:-5]
+        Settler(*size)(picture, settled)
         assert np.abs(settled - mask).max() > 0.05
-        assert np.allclose(settled, _by_the_book(picture, mask), atol=2e-3)
+        assert np.allclose(settled, _by_the_book(picture, mask), atol=1e-4)
+        assert not whole[:, :3].any() and not whole[:, -5:].any()
 
 
 @settings(max_examples=40, deadline=None)
@@ -106,6 +117,16 @@ def test_where_colours_tell_nothing_the_edge_stays_in_the_middle() -> None:
     mask[:, 64:] = 1
     mask[:, 58:70] = 0.5
     mask = cv2.blur(mask, (5, 5))
+    before = mask.copy()
     Settler(WIDTH, HEIGHT)(picture, mask)
+    assert np.abs(mask - before).max() > 0.1
     assert (np.diff(mask, axis=1) >= -0.02).all()
     assert np.abs(mask[:, 63:65] - 0.5).max() < 0.1
+
+
+def test_where_nothing_is_in_doubt_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, _ = _scene(0)
+    mask = np.full((HEIGHT, WIDTH), 0.003, np.float32)
+    monkeypatch.delattr(Settler, "_weigh")
+    Settler(WIDTH, HEIGHT)(picture, mask)
+    assert (mask == np.float32(0.003)).all()

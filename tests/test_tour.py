@@ -76,11 +76,29 @@ def test_a_view_goes_down_and_to_the_right(clone: Path) -> None:
 
 
 def test_a_tour_that_lacks_a_tile_is_no_picture(clone: Path) -> None:
-    assert find_picture(clone, Source("a/b", "HEAD", "tiles/1-attic", yaw=0)) == (None, "no such file")
+    assert find_picture(clone, Source("a/b", "HEAD", "tiles/1-attic", yaw=0)) == (None, "no whole panorama")
     work = clone.parent
     subprocess.run(["git", "-C", work, "rm", "-q", f"tiles/0-hall/{tour.LEVEL}/u/0/1.jpg"], check=True)
     subprocess.run(
         ["git", "-C", work, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "lost"], check=True
     )
     tour.read_atlas.cache_clear()
-    assert find_picture(clone, Source("a/b", "HEAD", "tiles/0-hall", yaw=0)) == (None, "no such file")
+    assert find_picture(clone, Source("a/b", "HEAD", "tiles/0-hall", yaw=0)) == (None, "no whole panorama")
+
+
+def test_what_else_lies_in_a_tour_does_no_harm(clone: Path) -> None:
+    """A name that is not ASCII, a file beside the tiles; and a tile that is none, as large files' pointers are."""
+    work, level = clone.parent, f"tiles/0-hall/{tour.LEVEL}"
+    commit = ["git", "-C", str(work), "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "more"]
+    subprocess.run(["git", "-C", work, "mv", "tiles/0-hall", "tiles/0-café"], check=True)
+    level = level.replace("hall", "café")
+    (work / level / "f/0/Thumbs.db").write_bytes(b"thumbs")
+    subprocess.run(["git", "-C", work, "add", "."], check=True)
+    subprocess.run(commit, check=True)
+    tour.read_atlas.cache_clear()
+    picture, why = find_picture(clone, Source("a/b", "HEAD", "tiles/0-café", yaw=0))
+    assert picture is not None, why
+    (work / level / "f/0/0.jpg").write_text("version https://git-lfs.github.com/spec/v1\n")
+    subprocess.run([*commit[:-2], "-qam", "pointers"], check=True)
+    tour.read_atlas.cache_clear()
+    assert find_picture(clone, Source("a/b", "HEAD", "tiles/0-café", yaw=0)) == (None, "no whole panorama")

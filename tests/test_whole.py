@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from conftest import fake_loaded, looks_at_all, until
 from numpy.typing import NDArray
@@ -21,11 +22,13 @@ from test_privacy import BASE, NETWORK, SIZE
 
 import backends.onnxruntime as runtime
 from app.capture.testpattern import contains_raw_background, draw, figure
+from app.compose import graph
 from app.compose.blur import Blur
 from app.compose.effects import Still
 from app.compose.graph import build
 from app.compose.plan import CARRIED, Plan
 from app.compose.planes import fit_frame, from_bgr
+from app.compose.tape import Tape
 from app.frame import Frame, Image
 from app.loaded import Loaded, load
 from app.processor import Processor
@@ -38,6 +41,7 @@ from backends.tiers import Candidate
 from models.manifest import get_model
 from models.region import KEY_FRAMES, Tracker
 from models.segmenter import UntrustedMask
+from models.settle import Settler
 
 CPU = Candidate("onnxruntime", "CPU", 1)
 ELSEWHERE = Candidate("openvino", "CPU", 1)
@@ -83,6 +87,45 @@ def test_both_ways_make_the_same_pictures(case: dict[str, Any], size: tuple[int,
         difference = np.abs(made.astype(int) - expected)
         assert difference.mean() <= MEAN
         assert np.percentile(difference, 99.9) <= WORST
+
+
+@pytest.mark.parametrize(("size", "small"), [((216, 384), (216, 384)), ((144, 256), (72, 128)), ((37, 65), (37, 65))])
+def test_the_graph_settles_as_the_cpu_does(size: tuple[int, int], small: tuple[int, int]) -> None:
+    rng = np.random.default_rng(9)
+    picture = cv2.resize(rng.integers(0, 256, (9, 16, 3), np.uint8), size[::-1])
+    mask = np.clip(2 * cv2.resize(rng.random((5, 8), np.float32), small[::-1]) - 0.5, 0, 1)
+    tape, floats = Tape(), onnx.TensorProto.FLOAT
+    _, settled = graph._settle(tape, "picture", size, "mask", small)
+    shapes = {"picture": [1, 3, *size], "mask": [1, 1, *small]}
+    values = [onnx.helper.make_tensor_value_info(name, floats, shape) for name, shape in shapes.items()]
+    made = onnx.helper.make_tensor_value_info(settled, floats, [1, 1, *small])
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(tape.nodes, "settle", values, [made], tape.constants),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    seen = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    answer = session.run(None, {"picture": seen, "mask": mask[None, None]})[0][0, 0]
+    expected = mask.copy()
+    Settler(*small[::-1])(picture, expected)
+    assert np.abs(expected - mask).max() > 0.1
+    assert np.abs(answer - expected).max() < (1e-3 if size == small else 0.03)  # 4×4 means end in .5 and round apart
+
+
+def test_what_settles_and_is_no_number_covers_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that divides wrongly must not publish what it made of that, nor remember it."""
+    right = graph._settle
+
+    def wrong(tape: Tape, *rest: Any) -> tuple[str, str]:
+        answer, settled = right(tape, *rest)
+        lost = tape.do("Div", tape.do("Sub", answer, answer), 0.0)
+        return tape.do("Add", answer, lost), settled
+
+    monkeypatch.setattr(graph, "_settle", wrong)
+    whole = whole_frame(BASE)
+    with pytest.raises(UntrustedMask, match="the graph"):
+        whole(draw(0, *SIZE), Blur(60), fresh=True)
 
 
 def constant_network(path: Path, alpha: NDArray[np.float32]) -> Path:
@@ -331,6 +374,7 @@ def test_people_far_away_are_looked_at_closer_by_the_network_alone(tmp_path: Pat
         picture, failure = processor.process(Frame(seq, seq / 30, frame), loaded, from_bgr(frame))
         assert failure is None
         alone.append(len(seen) > before)
+        processor.rest()  # a key frame's second look is none of the next frame's
         if frame is far:
             assert picture.i420[210:310, 306:354].min() > 150, "the person"
             assert picture.i420[:180].max() <= 16, "not the room"

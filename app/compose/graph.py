@@ -14,7 +14,8 @@ Inputs:
     backdrop: uint8 I420 (H * 3 // 2, W), when it is a picture.
 Outputs:
     picture: uint8 I420 (H * 3 // 2, W), to be published only when `trust` says so.
-    trust: float32 (3,), the network's least, greatest and summed alpha.
+    trust: float32 (3,), the network's least and greatest alpha, and a sum that is finite only if all of it and of what
+        settles it is.
     mask_after, luminance_after: for the next run; they can stay on the device.
 """
 
@@ -56,8 +57,9 @@ def build(plan: Plan, network: Path) -> bytes:
     picture = _shrink(tape, bgr, size, looked, net.graph.input[0].name)
     tape.nodes += net.graph.node
     mask = tape.shaped(net.graph.output[0].name, 1, 1, *small)
-    _judge(tape, mask)
-    mask = _settle(tape, picture, looked, mask, small)
+    answer, settled = _settle(tape, picture, looked, mask, small)
+    _judge(tape, mask, answer)
+    mask = settled
     camera = _convert(tape, bgr, size)
     luminance = _luminance(tape, camera[2], plan, small)
     mask = _steady(tape, mask, luminance)
@@ -76,13 +78,15 @@ def _shrink(tape: Tape, bgr: str, size: tuple[int, int], target: tuple[int, int]
     return x
 
 
-def _judge(tape: Tape, mask: str) -> None:
+def _judge(tape: Tape, mask: str, answer: str) -> None:
     parts = [tape.shaped(tape.do(f"Reduce{what}", mask, keepdims=0), 1) for what in ("Min", "Max", "Sum")]
-    tape.do("Concat", *parts, axis=0, name="trust")
+    # Unclipped: some runtimes' Clip makes a number of what is none.
+    total = tape.do("Add", parts[2], tape.shaped(tape.do("ReduceSum", answer, keepdims=0), 1))
+    tape.do("Concat", *parts[:2], total, axis=0, name="trust")
 
 
-def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: tuple[int, int]) -> str:
-    """As `models.settle.Settler`."""
+def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: tuple[int, int]) -> tuple[str, str]:
+    """As `models.settle.Settler`: what colour says, of any range, and the settled mask."""
     width, height = settle.shrunk(*small[::-1])
     colours = tape.whole(tape.resized(picture, size, (height, width), cv2.INTER_AREA))
     guide = tape.do("Sub", tape.do("Mul", colours, 1 / 255), 0.5)
@@ -97,8 +101,8 @@ def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: t
 
     terms = [weighted, products(weighted, guide), tape.do("Mul", weighted, low), tape.do("Mul", weight, low), weight]
     means = tape.mean_around(tape.do("Concat", *terms, axis=1), settle.radius(width))
-    means = tape.do("Div", tape.part(means, 1, 0, 13), tape.part(means, 1, 13, 14))
-    mean, squares, toward, level = (tape.part(means, 1, *ends) for ends in ((0, 3), (3, 9), (9, 12), (12, 13)))
+    means, total = tape.split(means, 13, 1)
+    mean, squares, toward, level = tape.split(tape.do("Div", means, total), 3, 6, 3, 1)
     noise = np.array([settle.EPSILON * (one == other) for one, other in settle.PAIRS], np.float32)
     matrix = tape.do("Add", tape.do("Sub", squares, products(mean, mean)), noise.reshape(1, 6, 1, 1))
     slopes = _solve(tape, matrix, tape.do("Sub", toward, tape.do("Mul", mean, level)))
@@ -108,13 +112,13 @@ def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: t
     doubt = tape.do("Mul", tape.do("Mul", tape.do("Sub", 1.0, low), low), 4.0)
     doubt = tape.greatest_around(tape.least_around(doubt))
     change = tape.resized(tape.do("Mul", change, doubt), (height, width), small, cv2.INTER_LINEAR)
-    return tape.clip(tape.do("Add", mask, change), 0, 1)
+    return answer, tape.clip(tape.do("Add", mask, change), 0, 1)
 
 
 def _solve(tape: Tape, matrix: str, vector: str) -> str:
     """As `Settler`'s: each pixel's three equations, (1, 6, h, w) and (1, 3, h, w), to (1, 3, h, w)."""
-    a00, a01, a02, a11, a12, a22 = (tape.channels(matrix, number) for number in range(6))
-    b0, b1, b2 = (tape.channels(vector, number) for number in range(3))
+    a00, a01, a02, a11, a12, a22 = tape.split(matrix, *[1] * 6)
+    b0, b1, b2 = tape.split(vector, *[1] * 3)
 
     def less(target: str, factor: str, times: str) -> str:
         return tape.do("Sub", target, tape.do("Mul", factor, times))

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+WIDE = 4
+"""Windows of this radius and more are averaged along one axis, then the other: 33 × 33 would be 16 times the work."""
+
 
 @cache
 def along(source: int, target: int, method: int) -> Floats:
@@ -68,6 +71,12 @@ class Tape:
         """These channels of a picture."""
         return self.do("Gather", x, self.ints(*numbers), axis=1)
 
+    def split(self, x: str, *counts: int) -> list[str]:
+        """A picture's channels in groups of so many."""
+        names = [f"Split_{len(self.nodes)}_{number}" for number in range(len(counts))]
+        self.nodes.append(onnx.helper.make_node("Split", [x, self.ints(*counts)], names, axis=1))
+        return names
+
     def times(self, rows: Floats | str, x: str, columns: Floats | str) -> str:
         """rows · x · columnsᵀ."""
         across = columns.T.copy() if not isinstance(columns, str) else self.do("Transpose", columns, perm=[1, 0])
@@ -94,8 +103,9 @@ class Tape:
     def mean_around(self, x: str, radius: int) -> str:
         """The mean of each pixel's neighbourhood; beyond the border the picture is mirrored, as by `cv2.blur`."""
         side = 2 * radius + 1
+        kernels = [[side, 1], [1, side]] if radius >= WIDE else [[side, side]]
         padded = self.do("Pad", x, self.ints(0, 0, radius, radius, 0, 0, radius, radius), mode="reflect")
-        for kernel in [side, 1], [1, side]:  # in turns: a large window at once is squarely as much work
+        for kernel in kernels:
             padded = self.do("AveragePool", padded, kernel_shape=kernel, strides=[1, 1])
         return padded
 

@@ -8,7 +8,8 @@ the folder with their files, a peer's name. All run on one thread of ONNX Runtim
 
 MODEL may also be some of these joined by +, for the mean of their masks, or a folder of finished mattes, <clip>/*.png,
 as `greenroom matte` writes them: the whole product's. One of ours with :followed behind it looks where people are, as
-the product does (`models.region`), and not at whole frames; with :raw behind it, its answer is not settled by colour.
+the product does (`models.region`), and not at whole frames. With :raw behind its name, before :followed, its answer is
+not settled by colour (`models.settle`).
 """
 
 from __future__ import annotations

@@ -145,10 +145,12 @@ def find_picture(git: Path, source: Source) -> tuple[Picture | None, str]:
     if source.yaw is not None and not Path(source.path).suffix:
         atlas = tour.read_atlas(git, source.commit, source.path)
         size = LONGEST_SIDE, LONGEST_SIDE * 9 // 16
-        return (None, "no such file") if atlas is None else (tour.view(atlas, source.yaw, FIELD_OF_VIEW, size), "")
+        return (None, "no whole panorama") if atlas is None else (tour.view(atlas, source.yaw, FIELD_OF_VIEW, size), "")
     file = read_blob(git, source)
-    picture = read_picture(file, source) if file else None
-    return picture, "" if picture is not None else "unreadable" if file else "no such file"
+    if file is None:
+        return None, "no such file"
+    picture = read_picture(file, source)
+    return picture, "unreadable" if picture is None else ""
 
 
 def gather(listed: Path, clones: Path, out: Path) -> Iterator[tuple[str, str]]:

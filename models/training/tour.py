@@ -6,6 +6,7 @@ A panorama is a folder `<level>/<face>/<row>/<column>.jpg`, where level 1 is the
 
 from __future__ import annotations
 
+import re
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
+TILE = re.compile(r"\d+ blob (?P<blob>\w+)\t.*/(?P<face>[bdflru])/(?P<row>\d+)/(?P<column>\d+)\.jpg", re.DOTALL)
+"""A line of `git ls-tree` that names a tile."""
 FACES = "frblud"
 """In the order in which they lie beside each other in an atlas."""
 LEVEL = 2
@@ -27,37 +30,46 @@ def _git(git: Path, *words: str, given: bytes | None = None) -> bytes:
     return subprocess.run(["git", "--git-dir", git, *words], input=given, capture_output=True).stdout
 
 
-def _blobs(git: Path, names: list[str]) -> list[bytes]:
-    """The contents of objects, read in one go: a process for each of a panorama's tiles would take a second."""
-    answer, blobs, at = _git(git, "cat-file", "--batch", given="\n".join(names).encode() + b"\n"), [], 0
+def _pictures(git: Path, names: list[str]) -> list[Picture] | None:
+    """The pictures in objects, read in one go: a process for each of a panorama's tiles would take a second.
+
+    None if one is missing or no picture.
+    """
+    answer, pictures, at = _git(git, "cat-file", "--batch", given="\n".join(names).encode() + b"\n"), [], 0
     for _ in names:
-        end = answer.index(b"\n", at)
-        size = int(answer[at:end].split()[-1])
-        blobs.append(answer[end + 1 : end + 1 + size])
-        at = end + size + 2
-    return blobs
+        end = answer.find(b"\n", at)
+        size = answer[at:end].split()[-1]
+        if not size.isdigit():  # "missing"
+            return None
+        file = np.frombuffer(answer[end + 1 : end + 1 + int(size)], np.uint8)
+        picture = cv2.imdecode(file, cv2.IMREAD_COLOR)
+        if picture is None:
+            return None
+        pictures.append(np.asarray(picture, np.uint8))
+        at = end + int(size) + 2
+    return pictures
 
 
 @lru_cache(maxsize=1)
 def read_atlas(git: Path, commit: str, folder: str) -> Picture | None:
-    """A panorama's six faces beside each other, uint8 BGR (side, 6 × side, 3); None if a tile is missing.
+    """A panorama's six faces beside each other, uint8 BGR (side, 6 × side, 3); None if a tile is missing or no picture.
 
     The last one is kept, for a list has a panorama's views one after another.
     """
     listed = b""
     for where in (commit, "HEAD"):  # a shallow clone may lack the commit
-        listed = listed or _git(git, "ls-tree", "-r", where, "--", f"{folder}/{LEVEL}/")
+        listed = listed or _git(git, "ls-tree", "-r", "-z", where, "--", f"{folder}/{LEVEL}/")
     tiles = {}
-    for line in listed.decode().splitlines():
-        what, path = line.split("\t", 1)
-        face, row, column = path.rsplit("/", 3)[1:]
-        tiles[face, int(row), int(column.removesuffix(".jpg"))] = what.split()[2]
+    for line in listed.decode(errors="replace").split("\0"):
+        if found := TILE.fullmatch(line):
+            tiles[found["face"], int(found["row"]), int(found["column"])] = found["blob"]
     across = 1 + max((column for _, _, column in tiles), default=-1)
     order = [(face, row, column) for face in FACES for row in range(across) for column in range(across)]
     if not tiles or any(key not in tiles for key in order):
         return None
-    blobs = _blobs(git, [tiles[key] for key in order])
-    pictures = [np.asarray(cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR), np.uint8) for blob in blobs]
+    pictures = _pictures(git, [tiles[key] for key in order])
+    if pictures is None:
+        return None
     faces = [
         np.vstack([np.hstack(pictures[at + across * row : at + across * (row + 1)]) for row in range(across)])
         for at in range(0, len(order), across**2)
