@@ -4,7 +4,8 @@
 
 MODEL is a name in the manifest, the path of an .onnx or .tflite file with the same contract, or, where --peers names
 the folder with their files, a peer's name. All run on one thread of ONNX Runtime's CPU provider or of LiteRT. With
---time, the networks alone also run in turns, so that whatever else the machine does befalls all of them alike.
+--time, the networks alone also run in turns, so that whatever else the machine does befalls all of them alike; ours,
+but for :raw, with what goes before and after.
 
 MODEL may also be some of these joined by +, for the mean of their masks, or a folder of finished mattes, <clip>/*.png,
 as `greenroom matte` writes them: the whole product's. One of ours with :followed behind it looks where people are, as
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.evaluation.clips import Score, find_clips, mean, score_clip
+from models.evaluation.clips import Score, find_clips, frames, mean, score_clip
 from models.evaluation.ours import Matting, open_file, open_own, open_session, own_file
 from models.evaluation.peers import PEERS, RVM, open_peer
 from models.manifest import ModelError
@@ -112,25 +113,28 @@ def twice(matting: Matting) -> Matting:
     return run
 
 
-def _runner(name: str, peers: Path | None) -> Callable[[], object]:
-    """The network alone, on one picture of noise, without what goes before and after."""
+def _runner(name: str, peers: Path | None, frame: NDArray[np.uint8] | None) -> Callable[[], object]:
+    """A network alone, on noise; or one of ours, but for `RAW`, on a frame, which it shrinks, and settles its mask."""
     rng = np.random.default_rng(0)
     if name == RVM:
-        matting, frame = open_network(name, peers), np.zeros((288, 512, 3), np.uint8)
-        return lambda: matting(frame)
+        matting, nothing = open_network(name, peers), np.zeros((288, 512, 3), np.uint8)
+        return lambda: matting(nothing)
     if name in PEERS and peers:
         session = open_session(peers / PEERS[name].file, 1)
         image = session.get_inputs()[0]
         values = rng.random([1, *image.shape[1:]], np.float32)
         return lambda: session.run(None, {image.name: values})
-    compute, shape = open_file(own_file(name))
+    if frame is not None and not name.endswith(RAW):
+        segmenter = open_own(name)
+        return lambda: segmenter(frame)
+    compute, shape = open_file(own_file(name.removesuffix(RAW)))
     picture = rng.integers(0, 256, shape, np.uint8)
     return lambda: compute(picture)
 
 
-def time_networks(names: list[str], peers: Path | None) -> dict[str, float]:
-    """Median milliseconds of each network by itself, taken in turns; RVM's with what goes before."""
-    runners = {name: _runner(name, peers) for name in names}
+def time_networks(names: list[str], peers: Path | None, frame: NDArray[np.uint8] | None = None) -> dict[str, float]:
+    """Median milliseconds of each by itself, taken in turns; RVM's, and ours on a frame, with what goes before."""
+    runners = {name: _runner(name, peers, frame) for name in names}
     times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(TIMED_RUNS):
         for name, run in runners.items():
@@ -190,7 +194,7 @@ def main() -> int:
             clip_scores[clip.name] = score_clip(matting, clip, args.true_edge, room)
         result[name] = {**clip_scores, "mean": mean(list(clip_scores.values()))}
     networks = [name for name in args.models if not ("+" in name or name.endswith(FOLLOWED) or Path(name).is_dir())]
-    times = time_networks(networks, args.peers) if args.time else {}
+    times = time_networks(networks, args.peers, next(frames(clips[0]))[0]) if args.time else {}
     if args.json:
         scores = {name: {clip: asdict(score) for clip, score in clips.items()} for name, clips in result.items()}
         print(json.dumps({"scores": scores, "milliseconds": times}, indent=1))
