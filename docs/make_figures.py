@@ -87,7 +87,9 @@ def looked_at(frame: Picture, green: Picture) -> list[Picture]:
     loaded = load_known(Settings().replace(model="hd"), realtime=False)
     height, width = frame.shape[:2]
     pictures = []
-    for look in (Look(loaded.segmenter(frame), Region(0, 0, width, height)), unhurried(loaded).look(frame)):
+    # Copied, for the next look overwrites it.
+    whole = Look(loaded.segmenter(frame).copy(), Region(0, 0, width, height))
+    for look in (whole, unhurried(loaded).look(frame)):
         refiner = Refiner(width, height, look.mask.shape[1], look.mask.shape[0], region=look.region)
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         luminance = refiner.luminance(cv2.resize(gray, refiner.half_size, interpolation=cv2.INTER_AREA))
