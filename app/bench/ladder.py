@@ -44,6 +44,7 @@ from app.whole import WholeFrame, plan_for
 from backends import BackendError, GraphBackend, get_backend, selector
 from backends.tiers import Candidate, candidates
 from models.segmenter import shrink
+from models.settle import Settler
 
 SETTINGS = Settings().replace(size="1280x720", fps=FPS, effect="blur", sinks=("noting",), model="lite")
 TURNS = 4
@@ -155,7 +156,9 @@ class CopyingStages:
         shrink(image, small[0])
         np.copyto(session.input, small)
         session.run()
-        return session.output[0, ..., 0].copy()
+        mask = session.output[0, ..., 0].copy()
+        Settler(*mask.shape[::-1])(small[0], mask)
+        return mask
 
 
 class OneGraph:
