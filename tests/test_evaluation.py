@@ -9,10 +9,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_golden import clip_frames
 
-from models.evaluation import groups, photographs, rooms, skin
+from models import settle
+from models.evaluation import groups, photographs, rooms, settling, skin
+from models.evaluation.__main__ import open_network
 from models.evaluation.failures import distance, fails, worst
 from models.evaluation.groups import Scored
+from models.evaluation.ours import open_own
 from models.evaluation.peers import FACE_SKIN
 from models.evaluation.sheet import GAP, GREEN, HEAD, Row, on_green, outlined, write_sheet
 from models.evaluation.stills import read_sources, shape_for_rvm
@@ -230,6 +234,41 @@ def test_photographs_are_scored_by_their_hand_made_masks(
     (tmp_path / "masks" / "vik_2.png").unlink()
     assert photographs.main() == 1
     assert "lacks vik_2.jpg; gather models/cards/wild.csv" in capsys.readouterr().err
+
+
+def test_raw_leaves_settling_out_and_can_be_followed() -> None:
+    frame = clip_frames()[0][0]
+    settled, raw = (open_network(name, None)(frame).copy() for name in ("lite", "lite:raw"))
+    own = open_own("lite", settled=False)(frame)
+    assert np.array_equal(raw, own)
+    assert np.abs(settled - raw).max() > 0.01
+    assert open_network("lite:raw:followed", None)(frame).shape == frame.shape[:2]
+
+
+def test_each_way_of_settling_is_tried_and_the_constants_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clips" / "one"
+    for folder in (clip / "rgb", clip / "alpha", tmp_path / "images", tmp_path / "masks"):
+        folder.mkdir(parents=True)
+    picture, truth = np.full((90, 160, 3), 90, np.uint8), np.zeros((90, 160), np.uint8)
+    cv2.circle(truth, (80, 50), 30, 255, -1, cv2.LINE_AA)
+    picture[truth > 127] = (40, 60, 200)
+    for place, content in (("clips/one/rgb/0.jpg", picture), ("images/a_1.jpg", picture)):
+        cv2.imwrite(str(tmp_path / place), content)
+    for place, content in (("clips/one/alpha/0.png", truth), ("masks/a_1.png", (truth > 127).astype(np.uint8))):
+        cv2.imwrite(str(tmp_path / place), content)
+    before = {name: getattr(settle, name) for way in settling.WAYS.values() for name in way}
+    words = ["settling", "lite", "--data", str(tmp_path / "clips"), "--pictures", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    assert settling.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == ["not at all", *settling.WAYS]
+    assert {name: getattr(settle, name) for name in before} == before
+    exact = [float(line.split(" | ")[7].split(",")[0]) for line in lines[2:]]
+    assert min(exact) > 98, "a mask that needs no settling keeps its shape"
+    monkeypatch.setattr("sys.argv", [*words[:3], str(tmp_path / "nowhere"), *words[4:]])
+    assert settling.main() == 1
 
 
 def right(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -109,7 +109,7 @@ def page_and_kill() -> None:
 def another_size_and_a_reader_that_stays() -> None:
     """Half the size after the kill; then a reader stays while Greenroom ends and comes back with the first size."""
     greenroom = start("320x240", *COVERED)
-    note(smaller=read("smaller", 6))
+    note(smaller=read("smaller", 20))
     stream = OUT / "staying.i420"
     reader = reading(stream, 100_000)
     wait_for("the reader's first frames", lambda: size_of(stream) > 0)

@@ -121,7 +121,7 @@ def test_the_device_survives_stops_kills_and_readers(guest: Guest) -> None:
 def test_the_size_changes_between_runs(guest: Guest) -> None:
     assert "Width/Height      : 320/240" in guest.found["smaller"]["format"]
     frames = guest.frames("smaller", HALF)
-    assert len(frames) == 6
+    assert len(frames) == 20  # of six, on a slow host, all pictures may be one
     check_all(frames, *HALF)
 
 
