@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -78,6 +79,43 @@ def test_the_loss_falls_towards_the_truth() -> None:
     assert jaccard(1 - truth, truth) > 0.9
     right, shifted = (float(total(x, coarse, truth, Loss())) for x in (logits, logits.roll(4, 3)))
     assert right < shifted < float(total(-logits, coarse, truth, Loss()))
+
+
+@pytest.mark.parametrize("size", [(384, 216), (252, 448)])
+def test_training_settles_as_the_product_does(size: tuple[int, int]) -> None:
+    torch = pytest.importorskip("torch")
+    from models.settle import Settler
+    from models.training.settling import settled, settled_logits
+
+    rng = np.random.default_rng(4)
+    picture = cv2.resize(rng.integers(0, 256, (9, 16, 3), np.uint8), size)
+    mask = np.clip(2 * cv2.resize(rng.random((5, 8), np.float32), size) - 0.5, 1e-3, 1 - 1e-3)
+    expected = mask.copy()
+    Settler(*size)(picture, expected)
+    seen, given = torch.from_numpy(picture / np.float32(255)).permute(2, 0, 1)[None], torch.from_numpy(mask)[None, None]
+    found = settled(seen, given)[0, 0].numpy()
+    assert np.abs(expected - mask).max() > 0.1
+    assert np.abs(found - expected).mean() < 0.01 * np.abs(expected - mask).mean() + 2e-3  # 8 bits of colour there
+    logits = torch.logit(given).requires_grad_()
+    settled_logits(seen, logits).square().mean().backward()
+    assert logits.grad.isfinite().all() and logits.grad.abs().max() > 0
+
+
+def test_half_of_the_loss_may_ask_of_the_settled_mask() -> None:
+    """A cushion of the room's colour that the network is unsure of costs less where colour settles it."""
+    torch = pytest.importorskip("torch")
+    from models.training.config import Loss
+    from models.training.losses import total
+
+    picture, truth = torch.full((1, 3, 72, 128), 0.3), torch.zeros(1, 1, 72, 128)
+    truth[..., 20:, 40:80] = 1
+    picture[:, 0] += 0.5 * truth[:, 0]
+    logits = 8 * (2 * truth - 1)
+    coarse = torch.nn.functional.adaptive_avg_pool2d(logits, (3, 4))
+    logits[..., 40:, 80:100] = 0.3
+    weights = Loss(settled=0.5)
+    alone, together = (float(total(logits, coarse, truth, weights, x)) for x in (None, picture))
+    assert together < 0.8 * alone
 
 
 def test_the_rim_s_maximum_is_pooling_s() -> None:

@@ -29,10 +29,12 @@ EVERY = 5
 BAND = 4
 WAYS: dict[str, dict[str, float]] = {
     "as it is": {},
-    "a third of the mask's size": {"SHRINK": 3},
-    "the mask's size": {"SHRINK": 1},
-    "windows twice as wide": {"WINDOWS": 6},
-    "half as wide": {"WINDOWS": 24},
+    "half of the mask's size": {"SHRINK": 2},
+    "a quarter of it": {"SHRINK": 4},
+    "windows half as wide": {"WINDOWS": 10},
+    "a quarter wider": {"WINDOWS": 4},
+    "no contrast": {"CONTRAST": 1.0},
+    "more of it": {"CONTRAST": 2.5},
     "ten times the regularisation": {"EPSILON": 1e-3},
     "a tenth": {"EPSILON": 1e-5},
     "edges, too": {"AREA": 1},

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The weights of the loss's terms; see `losses.py`."""
+    """The weights of the loss's terms; see `losses.py`. `settled` is the share that asks of the settled mask."""
 
     jaccard: float = 1.0
     cross_entropy: float = 0.5
@@ -26,6 +26,7 @@ class Loss:
     steady: float = 0.0
     hardest: float = 0.0
     teacher: float = 0.0
+    settled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.training.config import Loss
+from models.training.settling import settled_logits
 
 FEW_PIXELS = 50.0
 """Added to intersection and union: so that a few wrong pixels in an empty room cost little, not everything."""
@@ -65,7 +66,17 @@ def gradient(alpha: Tensor, truth: Tensor) -> Tensor:
     return across.mean() + down.mean()
 
 
-def total(logits: Tensor, coarse: Tensor, truth: Tensor, weights: Loss) -> Tensor:
+def of_mask(logits: Tensor, truth: Tensor, weights: Loss) -> Tensor:
+    """The terms that ask how a mask, given by its logits (N, 1, h, w), differs from the alpha of that shape."""
+    alpha = torch.sigmoid(logits)
+    loss = weights.jaccard * jaccard(alpha, truth)
+    loss = loss + weights.cross_entropy * cross_entropy(logits, truth, weights.edge)
+    if weights.hardest:
+        loss = loss + weights.hardest * hardest(logits, truth)
+    return loss + weights.gradient * 10 * gradient(alpha, truth)
+
+
+def total(logits: Tensor, coarse: Tensor, truth: Tensor, weights: Loss, picture: Tensor | None = None) -> Tensor:
     """The loss of a batch.
 
     Args:
@@ -73,12 +84,11 @@ def total(logits: Tensor, coarse: Tensor, truth: Tensor, weights: Loss) -> Tenso
         coarse: the coarse mask's (N, 1, h', w').
         truth: the alpha (N, 1, h, w) in [0, 1].
         weights: of the terms.
+        picture: BGR (N, 3, h, w) in [0, 1], which settles the mask for `weights.settled` of its terms.
     """
-    alpha = torch.sigmoid(logits)
-    loss = weights.jaccard * jaccard(alpha, truth)
-    loss = loss + weights.cross_entropy * cross_entropy(logits, truth, weights.edge)
-    if weights.hardest:
-        loss = loss + weights.hardest * hardest(logits, truth)
-    loss = loss + weights.gradient * 10 * gradient(alpha, truth)
     small = F.adaptive_avg_pool2d(truth, [coarse.shape[2], coarse.shape[3]])
-    return loss + weights.coarse * F.binary_cross_entropy_with_logits(coarse, small)
+    loss = weights.coarse * F.binary_cross_entropy_with_logits(coarse, small)
+    if picture is None or not weights.settled:
+        return loss + of_mask(logits, truth, weights)
+    loss = loss + weights.settled * of_mask(settled_logits(picture, logits), truth, weights)
+    return loss + (1 - weights.settled) * of_mask(logits, truth, weights)
