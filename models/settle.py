@@ -1,11 +1,11 @@
 """Let the frame's own colours settle what a network is unsure about.
 
 Where a network gives neither 0 nor 1, whole areas may be in doubt: a cushion beside the hips, a sleeve before a bed.
-What it is sure about nearby has colours, too. In each window the mask is explained as a linear function of colour,
-fitted by least squares in which a pixel counts as much as the network is sure of it, and where it is not that function
-answers. This is the guided filter's model (He, Sun and Tang, "Guided Image Filtering", PAMI 2013, section 3.1) with the
-confidences of the bilateral solver (Barron and Poole, "The Fast Bilateral Solver", ECCV 2016, section 2), solved in one
-step. What it buys is in models/cards/hd.md, "Settled by colour".
+What it is sure about around has colours, too. In each window the mask is explained as a linear function of colour,
+fitted by least squares in which a pixel counts the more, the surer the network is of it, and where it is not sure that
+function answers. This is the guided filter's model (He, Sun and Tang, "Guided Image Filtering", PAMI 2013, section 3.1)
+with the confidences of the bilateral solver (Barron and Poole, "The Fast Bilateral Solver", ECCV 2016, section 2),
+solved in one step. What it buys is in models/cards/hd.md, "Settled by colour".
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHRINK = 3
-"""It works at a third of the mask's size. What other values of this and of what follows give,
+"""It works at about a third of the mask's size. What other values of this and of the other constants but `LEAST` give,
 `models.evaluation.settling` prints."""
 WINDOWS = 5
-"""Half a window is this part of the picture's width: what is in doubt is compared with most of a person and much of the
-room. Half as wide loses most for `lite`; windows as large as the person says (the root of its area) are no better."""
+"""Half a window is a fifth of the picture's width, a window two fifths: most of a person and much of the room."""
 EPSILON = 1e-4
-"""Regularisation against the variance of a colour in [0, 1]: 1 % of the range, about a webcam's noise. A tenth of it
-measures the same, ten times it a little less."""
+"""Regularisation against the variance of a colour in [0, 1]: 1 % of the range, about a webcam's noise."""
+SQUARINGS = 2
+"""How sure the network is, 0 to 1, is squared so many times for what a pixel counts: who is half sure may be wrong."""
 LEAST = 1e-3
 """What a pixel in full doubt counts, so that windows in which nothing is sure have a fit, too."""
 CONTRAST = 1.5
-"""What colour says is drawn so much away from one half: half a person shows the room where nothing shines through. It
-takes a tenth off the clips' MAD; with 2.5 dtSSD rises."""
+"""What colour says is moved away from one half by this factor: a person who is half there lets the room be seen. Where
+colours tell little it decides on little."""
 
 AREA = 3
 """Doubt that is narrower than this many pixels, of that size, is an edge's, which the colours of a wide window only
-blur: with edges settled, too, the error along those of exact mattes grows by half."""
+blur: with edges settled, too, the error along those of exact mattes nearly doubles."""
 
 Floats = NDArray[np.float32]
 
@@ -110,8 +110,8 @@ class Settler:
         self._guide -= np.float32(0.5)  # around 0 the products lose fewer digits to each other
         np.multiply(self._mask, 2, out=self._weight)
         self._weight -= 1
-        self._weight *= self._weight
-        self._weight *= self._weight
+        for _ in range(SQUARINGS):
+            self._weight *= self._weight
         self._weight += np.float32(LEAST)
 
     def _fill_means(self) -> tuple[Floats, Floats, Floats, Floats]:

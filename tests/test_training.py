@@ -113,9 +113,32 @@ def test_half_of_the_loss_may_ask_of_the_settled_mask() -> None:
     logits = 8 * (2 * truth - 1)
     coarse = torch.nn.functional.adaptive_avg_pool2d(logits, (3, 4))
     logits[..., 40:, 80:100] = 0.3
-    weights = Loss(settled=0.5)
-    alone, together = (float(total(logits, coarse, truth, weights, x)) for x in (None, picture))
-    assert together < 0.8 * alone
+    none, half, all_ = (float(total(logits, coarse, truth, Loss(settled=x), picture)) for x in (0, 0.5, 1))
+    assert all_ < 0.85 * none
+    assert half == pytest.approx((none + all_) / 2, rel=1e-5)
+    with pytest.raises(ValueError, match="give the picture"):
+        total(logits, coarse, truth, Loss(settled=0.5))
+
+
+def test_no_settled_pixel_is_the_whole_step() -> None:
+    """Where colour is sure and wrong, the settled mask's cross-entropy has a slope that the mask's own has not."""
+    torch = pytest.importorskip("torch")
+    from models.training.config import Loss
+    from models.training.losses import total
+
+    rng = np.random.default_rng(8)
+    person, doubt = np.zeros((2, 72, 128), bool)
+    person[20:, 40:80], doubt[40:60, 84:104] = True, True
+    picture = np.where(person | doubt, 0.8, 0.2) + rng.uniform(-0.05, 0.05, (3, 72, 128))
+    picture = torch.from_numpy(picture.astype(np.float32))[None]
+    truth = torch.from_numpy(person.astype(np.float32))[None, None]
+    mask = np.where(doubt, rng.uniform(0.3, 0.5, doubt.shape), np.where(person, 0.999, 0.001)).astype(np.float32)
+    steepest = []
+    for share in (0, 1):
+        logits = torch.logit(torch.from_numpy(mask))[None, None].requires_grad_()
+        total(logits, torch.zeros(1, 1, 3, 4), truth, Loss(settled=share), picture).backward()
+        steepest.append(float(logits.grad.abs().max()))
+    assert steepest[1] < 20 * steepest[0]
 
 
 def test_the_rim_s_maximum_is_pooling_s() -> None:
@@ -263,6 +286,25 @@ def test_steadiness_is_a_term_of_the_loss(tmp_path: Path) -> None:
         losses.append(float(trainer.learn(trainer.network.train(), image, torch.zeros(4, 144, 256))))
         assert trainer.progress == 0.5
     assert losses[1] > losses[0]
+
+
+def test_a_training_settles_by_its_own_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training import losses
+    from models.training.config import read_config
+    from models.training.settling import settled_logits
+    from models.training.train import Trainer
+
+    seen = []
+    monkeypatch.setattr(
+        losses, "settled_logits", lambda picture, x: (seen.append(picture), settled_logits(picture, x))[1]
+    )
+    config = dataclasses.replace(read_config("lite"), start="lite", pictures=8)
+    weights = dataclasses.replace(config.loss, settled=1.0)
+    trainer = Trainer(dataclasses.replace(config, loss=weights), tmp_path, torch.device("cpu"))
+    image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
+    trainer.learn(trainer.network.train(), image, torch.zeros(4, 144, 256))
+    assert torch.allclose(seen[0], image.permute(0, 3, 1, 2) / 255)
 
 
 def test_a_training_s_end_may_be_drawn_back_to_its_start(tmp_path: Path) -> None:

@@ -91,9 +91,10 @@ def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: t
     colours = tape.whole(tape.resized(picture, size, (height, width), cv2.INTER_AREA))
     guide = tape.do("Sub", tape.do("Mul", colours, 1 / 255), 0.5)
     low = tape.resized(mask, small, (height, width), cv2.INTER_AREA)
-    sure = tape.do("Sub", tape.do("Mul", low, 2.0), 1.0)
-    sure = tape.do("Mul", sure, sure)
-    weight = tape.do("Add", tape.do("Mul", sure, sure), settle.LEAST)
+    weight = tape.do("Sub", tape.do("Mul", low, 2.0), 1.0)
+    for _ in range(settle.SQUARINGS):
+        weight = tape.do("Mul", weight, weight)
+    weight = tape.do("Add", weight, settle.LEAST)
     weighted = tape.do("Mul", guide, weight)
     ones, others = zip(*settle.PAIRS, strict=True)
 

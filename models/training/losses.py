@@ -85,10 +85,15 @@ def total(logits: Tensor, coarse: Tensor, truth: Tensor, weights: Loss, picture:
         truth: the alpha (N, 1, h, w) in [0, 1].
         weights: of the terms.
         picture: BGR (N, 3, h, w) in [0, 1], which settles the mask for `weights.settled` of its terms.
+
+    Raises:
+        ValueError: the mask is to be settled, and there is no picture.
     """
     small = F.adaptive_avg_pool2d(truth, [coarse.shape[2], coarse.shape[3]])
     loss = weights.coarse * F.binary_cross_entropy_with_logits(coarse, small)
-    if picture is None or not weights.settled:
+    if not weights.settled:
         return loss + of_mask(logits, truth, weights)
+    if picture is None:
+        raise ValueError(f"{weights.settled} of the loss asks of the settled mask: give the picture that settles it")
     loss = loss + weights.settled * of_mask(settled_logits(picture, logits), truth, weights)
     return loss + (1 - weights.settled) * of_mask(logits, truth, weights)

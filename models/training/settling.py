@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import torch
@@ -10,17 +12,20 @@ from torch import Tensor
 
 from models import settle
 
-LEAST_SURE = 1e-6
-"""A settled mask's logits are of values no nearer to 0 and 1 than this."""
+LEAST_SURE = 0.02
+"""A settled mask's logits are of values no nearer to 0 and 1 than this: cross-entropy's slope there is one over it, and
+with a millionth single pixels were the whole step. Farther out the half of the loss that is not settled teaches alone.
+"""
 
 
 def _opened(doubt: Tensor) -> Tensor:
-    """What a square of `settle.AREA` pixels fits into; beyond the border nothing is known, as for OpenCV."""
+    """Doubt, opened with a square of `settle.AREA` pixels; beyond the border nothing is known, as for OpenCV."""
     reach = settle.AREA // 2
     eroded = -F.max_pool2d(-doubt, settle.AREA, 1, reach)
     return F.max_pool2d(eroded, settle.AREA, 1, reach)
 
 
+@cache
 def _blur(size: int, radius: int) -> Tensor:
     """What `cv2.blur` does along one axis, (size, size)."""
     return torch.from_numpy(cv2.blur(np.eye(size, dtype=np.float32), (1, 2 * radius + 1)))
@@ -43,11 +48,14 @@ def _solve(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def settled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Masks (N, 1, h, w) in [0, 1], settled by their pictures (N, 3, h, w) in [0, 1]; neither is changed."""
+    """Masks (N, 1, h, w) in [0, 1], settled by their pictures (N, 3, h, w) in [0, 1]; neither is changed.
+
+    But for masks with next to no doubt (`settle.NO_DOUBT`), which are settled, too, it is `settle.Settler`.
+    """
     width, height = settle.shrunk(mask.shape[3], mask.shape[2])
     low = F.adaptive_avg_pool2d(mask, [height, width])
     guide = F.adaptive_avg_pool2d(picture, [height, width]) - 0.5
-    weight = (2 * low - 1) ** 4 + settle.LEAST
+    weight = (2 * low - 1) ** 2**settle.SQUARINGS + settle.LEAST
     weighted, (ones, others) = guide * weight, zip(*settle.PAIRS, strict=True)
     terms = [weighted, weighted[:, ones] * guide[:, others], weighted * low, weight * low, weight]
     rows, columns = (_blur(size, settle.radius(width)).to(mask.device) for size in (height, width))
@@ -64,5 +72,8 @@ def settled(picture: Tensor, mask: Tensor) -> Tensor:
 
 
 def settled_logits(picture: Tensor, logits: Tensor) -> Tensor:
-    """The logits of the settled masks of these (N, 1, h, w)."""
+    """The logits of the settled masks of these (N, 1, h, w).
+
+    What `export` adds to a network's logits is left out, or the network would learn to take it back.
+    """
     return torch.logit(settled(picture, torch.sigmoid(logits)), LEAST_SURE)
