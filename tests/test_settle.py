@@ -71,7 +71,7 @@ def test_it_is_the_weighted_fit_that_it_claims_to_be(look: str, size: tuple[int,
         settled = whole[:, 3:-5]
         Settler(*size)(picture, settled)
         assert np.abs(settled - mask).max() > 0.05
-        assert np.allclose(settled, _by_the_book(picture, mask), atol=2e-4)
+        assert np.allclose(settled, _by_the_book(picture, mask), atol=2e-4)  # float32, and colours that hardly vary
         assert not whole[:, :3].any() and not whole[:, -5:].any()
 
 

@@ -185,7 +185,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits, coarse = forward(image, last)
         logits = logits.float()
-        loss = total(logits, coarse.float(), truth, weights, image / 255)
+        loss = total(logits, coarse.float(), truth, weights, image / 255 if weights.settled else None)
         if twins:
             masks = torch.sigmoid(logits)
             loss = loss + weights.steady * motion.unsteadiness(masks[:twins], masks[-twins:], across, down)
