@@ -14,7 +14,7 @@ BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 
 SOFTNESS = 3 / 16
 """What a softened pixel takes of each neighbour, along rows and then columns: the middle of a Gaussian of 0.65 pixels,
-in numbers that 16 bits hold (models/cards/hd.md, "Softened")."""
+in numbers that 16 bits hold (models/cards/hd-training.md, "Softened")."""
 
 
 class Softener(nn.Module):
