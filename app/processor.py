@@ -165,7 +165,7 @@ class Processor:
                 if (far := work.whole.people_are_far) is not None:
                     self._far, self._near_looks = far, 0
                 return
-            self._look(work)
+            self._convert(work)
             if work.loaded is not None and not self._bare:
                 # The effect `none` may have been left since `begin`, which then started nothing.
                 work.running = work.running or self._see(work.frame, work.loaded)
@@ -175,7 +175,7 @@ class Processor:
             self._memory, self._remembered = None, (-1, None, 0.0)
             if not work.seen:
                 with contextlib.suppress(Exception):  # then a card covers it
-                    self._look(work)
+                    self._convert(work)
         finally:
             work.wait()
 
@@ -250,11 +250,11 @@ class Processor:
         scene, last, captured_at = self._remembered
         return (scene, last) != (frame.scene, source) or frame.captured_at - captured_at > self._forget_seconds
 
-    def _look(self, work: Work) -> None:
+    def _convert(self, work: Work) -> None:
         start = time.perf_counter()
         from_bgr(work.frame.image, self._i420)
         self._stopwatch.add("convert", time.perf_counter() - start)
-        self._view.look(self._i420)
+        self._view.turn_to(self._i420)
         work.seen = True
 
     def _make(self, frame: Frame, whole: WholeFrame, effect: Effect, fresh: bool, watched: bool) -> Image:

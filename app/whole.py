@@ -255,7 +255,7 @@ def _on_the_cpu(plan: Plan, frame: Image, mask: NDArray[np.float32], effect: Eff
     compositor = Compositor(plan.width, plan.height)
 
     def composite() -> Image:
-        view.look(from_bgr(frame, camera))
+        view.turn_to(from_bgr(frame, camera))
         view.lay(refiner(mask, refiner.luminance(view.half)))
         effect.fill(view, out)
         compositor.compose(view, out)

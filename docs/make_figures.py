@@ -51,7 +51,7 @@ def plainly(frame: Picture, alpha: Picture, background: Picture) -> Picture:
 def ours(frame: Picture, alpha: Picture, background: Picture | None) -> Picture:
     """As the product does it, over a picture or, without one, the blurred room."""
     view = View(frame.shape[1], frame.shape[0])
-    view.look(from_bgr(frame))
+    view.turn_to(from_bgr(frame))
     view.lay(cv2.resize(alpha, view.half.shape[::-1], interpolation=cv2.INTER_AREA))
     out = new_i420(frame.shape[1], frame.shape[0]) if background is None else from_bgr(background)
     if background is None:

@@ -34,7 +34,7 @@ def halved(alpha: Image) -> Image:
 def view_of(frame: Image, alpha: Image | None) -> View:
     """An I420 frame with an alpha of its size, or none."""
     view = View(frame.shape[1], frame.shape[0] * 2 // 3)
-    view.look(frame)
+    view.turn_to(frame)
     view.lay(None if alpha is None else halved(alpha))
     return view
 

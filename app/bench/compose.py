@@ -53,7 +53,7 @@ def compose(size: str, effect: dict[str, str], rounds: int) -> Results:
     background = build_effect(settings)
 
     def refine() -> None:
-        view.look(i420)
+        view.turn_to(i420)
         view.lay(refiner(mask, refiner.luminance(view.half)))
 
     stages: dict[str, Callable[[], object]] = {

@@ -37,7 +37,7 @@ class View:
         self._scratch = Scratch()
         self._fresh: set[tuple[str, int]] = set()
 
-    def look(self, frame: Image) -> None:
+    def turn_to(self, frame: Image) -> None:
         """Turn to a frame that has no alpha yet; it is not copied."""
         self.frame, self.alpha = frame, None
         cv2.resize(planes(frame)[0], self.half.shape[::-1], dst=self.half, interpolation=cv2.INTER_AREA)

@@ -121,14 +121,14 @@ class Engine(QObject):
                 if settings is not None:
                     self._use(settings)
                 elif self._pipeline is not None:
-                    self._look(self._pipeline)
+                    self._watch(self._pipeline)
                 elif time.monotonic() >= self._retry_at:
                     self._use(self._settings)
             except Exception as error:
                 self._broken(error)
         self._stop()
 
-    def _look(self, pipeline: AnyPipeline) -> None:
+    def _watch(self, pipeline: AnyPipeline) -> None:
         if min(self._room) > 0:
             self._picture(pipeline.preview())
         now = time.monotonic()
