@@ -158,7 +158,7 @@ def _luminance(tape: Tape, half: str, plan: Plan, small: tuple[int, int]) -> str
 def _steady(tape: Tape, mask: str, luminance: str) -> str:
     """As `app.matte.temporal.steady`."""
     change = tape.do("Abs", tape.do("Sub", luminance, "luminance_before"))
-    change = tape.whole(tape.mean_around(change, 2))
+    change = tape.whole(tape.mean_around(change, temporal.NEAR // 2))
     slope = 1 / (temporal.MOVING - temporal.STILL)
     motion = tape.clip(tape.do("Mul", tape.do("Sub", change, temporal.STILL), slope), 0, 1)
     difference = tape.do("Sub", mask, "mask_before")
