@@ -175,6 +175,10 @@ def test_a_thin_network_grows_and_does_the_same_at_first(tmp_path: Path) -> None
     with torch.no_grad():
         found = looking(picture, torch.ones_like(picture[:, :1]))[0]
         torch.testing.assert_close(found, thin(picture)[0], atol=1e-3, rtol=1e-3)
+    beside = Segmenter(dataclasses.replace(read_config("lite").shape, variant="wide")).eval()
+    assert load_start(beside, "lite", tmp_path) == set(beside.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(beside(picture)[0], thin(picture)[0], atol=1e-3, rtol=1e-3)
     loss = grown.train()(picture)[0].sum()
     loss.backward()
     assert grown.encoder.stages[5][3].project[1].weight.grad.abs().max() > 0  # the new block can learn

@@ -99,3 +99,22 @@ def test_the_hardest_pixels_weigh_most_where_an_area_is_wrong() -> None:
     wrong -= 8
     wrong[..., 10:15, 10:18] = 5  # right everywhere but in a gap
     assert hardest(wrong, truth) > 5 * hardest(unsure, truth)
+
+
+def test_a_gap_between_parts_of_somebody_weighs_more() -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.losses import cross_entropy, gaps
+
+    truth = torch.zeros(1, 1, 216, 384)
+    truth[..., 60:160, 100:140] = truth[..., 60:160, 164:260] = truth[..., 60:80, 140:164] = (
+        1  # an arm, a body, a shoulder
+    )
+    between = gaps(truth)
+    assert between[..., 90:150, 144:160].min() == 1
+    assert between[..., 10:40, :].max() == between[..., :, 290:].max() == 0
+    assert (between * truth).max() == 0
+    taken, beside = (torch.where(truth > 0, 6.0, -6.0) for _ in range(2))
+    taken[..., 100:140, 144:160] = beside[..., 100:140, 320:336] = 6.0
+    plainly = [float(cross_entropy(logits, truth, 4.0)) for logits in (taken, beside)]
+    assert plainly[0] == pytest.approx(plainly[1], rel=1e-3)
+    assert float(cross_entropy(taken, truth, 4.0, 2.0)) > 2 * float(cross_entropy(beside, truth, 4.0, 2.0))

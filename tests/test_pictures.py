@@ -15,7 +15,7 @@ from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import augment, props
 from models.training.augment import Chances, Composer, crop, padded, place, warp
-from models.training.camera import flatten, spoil
+from models.training.camera import flatten, painted, spoil
 from models.training.pool import Sample
 
 
@@ -37,6 +37,17 @@ def test_noise_reduction_takes_texture_and_deep_shadows_away_and_leaves_edges() 
     assert all(f[:, :36].std() < rough[:, :36].std() and f[:, 44:].std() < rough[:, 44:].std() for f in flat)
     assert all(int(f[:, 44:].mean()) - int(f[:, :36].mean()) >= 175 for f in flat)
     assert sum(f[:, :36].max() == 0 for f in flat) >= 2
+
+
+def test_a_painting_has_few_colours_and_may_be_of_the_people_alone() -> None:
+    picture = np.asarray(cv2.resize(default_rng(2).integers(0, 256, (9, 16, 3), np.uint8), (160, 90)), np.uint8)
+    alpha = np.zeros((90, 160), np.uint8)
+    alpha[30:, 60:120] = 255
+    for seed in range(10):
+        everything, people = (painted(default_rng(seed), picture, whom) for whom in (None, alpha))
+        assert len(np.unique(everything[..., 0])) <= 12 < len(np.unique(picture[..., 0]))
+        assert np.array_equal(people[alpha > 0], everything[alpha > 0])
+        assert np.array_equal(people[alpha == 0], picture[alpha == 0])
 
 
 def test_a_camera_that_sharpens_steepens_its_edges() -> None:

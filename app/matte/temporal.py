@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 STILL = 3.0
 MOVING = 12.0
 """Mean luminance changes over `NEAR` pixels, in steps of 255: up to STILL it is sensor noise (σ 4 of a webcam in room
-light leaves 1.4 at the size of `hd`'s masks), from MOVING on it is motion. On the clips 4 and 16 gave 0.04 of J less."""
+light leaves 1.4 at the size of `hd`'s masks), from MOVING on it is motion. On the clips 4 and 16 gave J 0.04 less."""
 
 NEAR = 3
 """Side of the neighbourhood in mask pixels. On the clips 5, with which edges beside a moving arm lag, gave 0.06 of J

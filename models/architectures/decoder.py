@@ -1,10 +1,13 @@
-"""The decoder's blocks, in the three variants of "Efficient Heterogeneous Video Segmentation at the Edge" (section 3).
+"""The decoder's blocks: three of "Efficient Heterogeneous Video Segmentation at the Edge" (section 3), and a wider one.
 
 Each takes the tensor from below, (N, inputs, h, w), and the encoder's skip connection, (N, skip, 2h, 2w), and gives
 (N, outputs, 2h, 2w). `last` is True for the one at 1/2.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -60,14 +63,14 @@ class MLP(nn.Module):
     convolution before, but not a ReLU6.
 
     The last block, at 1/2, mixes within each channel, by kernels of 3, rather than between them: what is to be told
-    there is where the edge runs, and it costs less.
+    there is where the edge runs, and it costs less. The others mix by kernels of `side`, 1 in the paper.
     """
 
-    def __init__(self, inputs: int, skip: int, outputs: int, *, last: bool):
+    def __init__(self, inputs: int, skip: int, outputs: int, *, last: bool, side: int = 1):
         super().__init__()
         self.below = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.skip = Convolution(skip, outputs, 1, linear=True)
-        self.mix = Convolution(outputs, outputs, 3, groups=outputs) if last else Convolution(outputs, outputs, 1)
+        self.mix = Convolution(outputs, outputs, 3, groups=outputs) if last else Convolution(outputs, outputs, side)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """See the module."""
@@ -75,5 +78,11 @@ class MLP(nn.Module):
         return mixed
 
 
-BLOCKS = {"bilinear": Bilinear, "attention": Attention, "mlp": MLP}
-"""The variants by name; "mlp" is the paper's choice and ours."""
+BLOCKS: dict[str, Callable[..., nn.Module]] = {
+    "bilinear": Bilinear,
+    "attention": Attention,
+    "mlp": MLP,
+    "wide": partial(MLP, side=3),
+}
+"""The variants by name; "mlp" is the paper's choice and `lite`'s. "wide" sees what is beside, too, as most decoders of
+the field do (U-Net's, RVM's); from the weights of an "mlp" it begins as that (`models.training.train.load_start`)."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.segmenter import MAX_STRETCH
 from models.training import props
-from models.training.camera import dim, falloff, flatten, light, spoil
+from models.training.camera import dim, falloff, flatten, light, painted, spoil
 from models.training.pool import Sample
 from models.training.props import extent
 
@@ -58,6 +58,7 @@ class Chances:
             is sharp be the sign of somebody; not the hands held up and the things before them.
         dim: too little light or too much.
         flat: noise reduction has taken the texture away; `hd` cut dark hair off that had none (models/cards/hd.md).
+        painted: all texture and shading has gone, as in a painting or a cartoon, from all or from the people alone.
         sharpened: the camera sharpens, at most 0.72.
         sharpness: no chance, but by how much it does, at least and at most.
         least_shown: no chance, but how many times as high as wide at least what is shown of somebody on another room
@@ -85,6 +86,7 @@ class Chances:
     even: float = 0.0
     dim: float = 0.08
     flat: float = 0.0
+    painted: float = 0.0
     sharpened: float = 0.12
     sharpness: tuple[float, float] = (0.7, 0.7)
     least_shown: float = 0.0
@@ -274,6 +276,8 @@ class Composer:
         if rng.random() < 0.3:
             frame = np.clip(frame * falloff(rng, self.size), 0, 255).astype(np.uint8)
         frame = light(rng, frame, 0.7)
+        if self.chances.painted and rng.random() < self.chances.painted:
+            frame = painted(rng, frame, alpha if rng.random() < 0.6 else None)
         if self.chances.flat and rng.random() < self.chances.flat:
             frame = flatten(rng, frame)
         frame = dim(rng, frame) if rng.random() < self.chances.dim else frame

@@ -53,6 +53,19 @@ def flatten(rng: Generator, picture: Picture) -> Picture:
     return np.asarray(cv2.LUT(smooth, table), np.uint8)
 
 
+def painted(rng: Generator, picture: Picture, alpha: Picture | None) -> Picture:
+    """Patches of a few colours for all texture and shading; with an alpha, uint8 (h, w), only of who is there."""
+    patches = cv2.medianBlur(picture, 2 * int(rng.integers(2, 6)) + 1)
+    step = rng.uniform(25, 70)
+    offset = rng.uniform(0, step)
+    table = (np.floor((np.arange(256, dtype=np.float32) + offset) / step) + 0.5) * step - offset
+    patches = cv2.LUT(patches, np.clip(table, 0, 255).astype(np.uint8))
+    if alpha is None:
+        return np.asarray(patches, np.uint8)
+    share = alpha[..., None] * np.float32(1 / 255)
+    return np.rint(share * patches + (1 - share) * picture).astype(np.uint8)
+
+
 def spoil(rng: Generator, picture: Picture, sharpened: float, sharpness: tuple[float, float]) -> Picture:
     """What a webcam does to a picture: defocus or motion blur or too much sharpness, noise, compression.
 

@@ -21,6 +21,7 @@ class Loss:
     jaccard: float = 1.0
     cross_entropy: float = 0.5
     edge: float = 4.0
+    gap: float = 0.0
     gradient: float = 0.5
     coarse: float = 0.3
     steady: float = 0.0
@@ -48,7 +49,7 @@ class Config:
         offset: added by `export` to the mask's logits, below 0 for less of a person: composites make a network surer
             than webcams' frames bear out. What is kept, and so `mine`, `start` and a soup, is without it. One number of
             Platt scaling ("Probabilistic outputs for support vector machines", 1999), chosen, not fitted; the figures
-            are in models/cards/hd.md.
+            are in models/cards/hd-training.md.
         frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
         teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as

@@ -14,7 +14,7 @@ import torch
 
 from models.architectures.segmenter import Segmenter
 from models.training.config import read_config
-from models.training.train import CHECKPOINT, read_weights
+from models.training.train import CHECKPOINT, read_weights, widened
 
 
 def soup(networks: list[Segmenter]) -> Segmenter:
@@ -41,7 +41,8 @@ def main() -> None:
     networks = []
     for name in args.networks:
         networks.append(Segmenter(config.shape))
-        networks[-1].load_state_dict(read_weights(name, args.runs))  # which says what does not fit, if it is another
+        weights = widened(read_weights(name, args.runs), networks[-1].state_dict())
+        networks[-1].load_state_dict(weights)  # which says what does not fit, if it is another
     folder = args.runs / config.name
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({"average": soup(networks).state_dict()}, folder / CHECKPOINT)

@@ -68,10 +68,21 @@ def read_weights(name: str, runs: Path) -> dict[str, Tensor]:
     return saved if kept.is_file() else saved["average"]
 
 
+def widened(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, 1×1 filters in the middle of larger ones where ours are larger: they do the same."""
+    wide = dict(theirs)
+    for key, value in theirs.items():
+        if key in ours and value.ndim == 4 and value.shape[2:] == (1, 1) and value.shape[:2] == ours[key].shape[:2]:
+            around = ours[key].shape[2] // 2
+            wide[key] = functional.pad(value, (around,) * 4)
+    return wide
+
+
 def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
     """Take over the weights of a network kept in git or, where there is none, of a run's average.
 
-    A thinner network's encoder is grown to this one's size and does the same at first. Other layers that it lacks or
+    A thinner network's encoder is grown to this one's size and does the same at first, as do 1×1 filters where it has
+    larger ones. Other layers that it lacks or
     has in another size begin anew.
 
     Returns:
@@ -93,6 +104,7 @@ def load_start(network: Segmenter, name: str, runs: Path) -> set[str]:
         grow(network.encoder, encoder)
         theirs = {key: value for key, value in theirs.items() if not key.startswith("encoder.")}
     ours = network.state_dict()
+    theirs = widened(theirs, ours)
     fitting = {key: value for key, value in theirs.items() if key in ours and ours[key].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
     return set(fitting)
