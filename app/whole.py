@@ -57,8 +57,8 @@ TURNS = 5
 FAR, NEAR = 0.5, 0.6
 """A graph looks at whole frames. Once the region of people and the space around them is less than the first share of
 one, the network alone looks at that (`models.region`) and the CPU does the rest, until it is more than the second: of
-people twice as far away, in a quarter of the frame, J and F of `hd` are 4 to 5 higher so (models/cards/hd.md, "Where it
-looks"); people as high as the frame gain a tenth of that, not worth a GPU's whole way."""
+people twice as far away, in a quarter of the frame, J and F of `hd` are 3 to 5 higher so (models/cards/hd.md, "Where it
+looks"); people as high as the frame gain 0.8 and 2.0, not worth a GPU's whole way."""
 
 
 @dataclass(frozen=True, slots=True)

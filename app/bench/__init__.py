@@ -1,7 +1,7 @@
 """`greenroom bench`: what this machine can do, measured; never asserted in a test. One module a bench.
 
-Every figure of BENCHMARKS.md comes from here. Milliseconds hold for one machine at one time, so what is compared is
-measured side by side in one run, its rounds interleaved.
+What BENCHMARKS.md says of speed, memory and energy comes from here. Milliseconds hold for one machine at one time, so
+what is compared is measured side by side in one run, its rounds interleaved.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ NEAR = 3
 less and 0.03 of dtSSD more, 1 gave 0.3 of F less."""
 
 KEEP = 0.75
-"""Share of the old mask where nothing moves: 0.75 is what Jitsi's float average uses (research/peers.md, JV2)."""
+"""Share of the old mask where nothing moves: 0.75 is what Jitsi Meet's float average uses."""
 
 CERTAIN = 0.5
 """A change of the mask larger than this is less and less flicker and, from twice this on, an event (somebody enters in

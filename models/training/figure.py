@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.__main__ import open_network
 from models.evaluation.metrics import region
-from models.evaluation.ours import open_own
 
 FIGURES = 12
 SIZE = (384, 216)
@@ -46,9 +46,9 @@ def paint_person(width: int, height: int, seed: int) -> tuple[NDArray[np.uint8],
 def main() -> None:
     """Print each network's mean and least J, in percent."""
     parser = argparse.ArgumentParser(prog="python -m models.training.figure", description=__doc__)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="ours, or an .onnx or .tflite file")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="ours, an .onnx or .tflite file, likewise with :raw")
     for name in parser.parse_args().models:
-        matting, scores = open_own(name), []
+        matting, scores = open_network(name, None), []
         for seed in range(FIGURES):
             picture, truth = paint_person(*SIZE, seed)
             scores.append(100 * region(cv2.resize(matting(picture), SIZE) > 0.5, truth))
