@@ -30,7 +30,7 @@ from app.frame import Frame, Image, Picture
 from app.intake import Intake
 from app.loaded import Loaded
 from app.problems import GreenroomError, Problem
-from app.processor import FORGET_SECONDS, LOOK_SETTINGS, Processor, Work
+from app.processor import DRESS_SETTINGS, FORGET_SECONDS, Processor, Work
 from app.publish.factory import open_sink
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loader
@@ -49,6 +49,9 @@ FASTER = 1.1
 
 PATIENCE = 30
 """So many untrusted masks in a row make a device suspect, and another is tried: one second."""
+
+COUNTED_SECONDS = 2.0
+"""The rate that is told is of so long: at the most that the settings allow, 120 a second, 240 pictures."""
 
 Supervise = Callable[[Settings], SupervisedSource]
 
@@ -93,7 +96,7 @@ class Pipeline:
         self._sinks_configured: tuple[Any, ...] = ()
         self._protected = True
         self._shown = Shown()
-        self._times: deque[float] = deque(maxlen=120)
+        self._times: deque[float] = deque(maxlen=256)
         self._preview: Image | None = None
         self._preview_lock = threading.Lock()
         self._error: Exception | None = None
@@ -143,7 +146,7 @@ class Pipeline:
             self._source_changed.set()
         if any(getattr(settings, name) != getattr(old, name) for name in NETWORK_SETTINGS):
             self._loader.wanted(settings)
-        elif any(getattr(settings, name) != getattr(old, name) for name in LOOK_SETTINGS):
+        elif any(getattr(settings, name) != getattr(old, name) for name in DRESS_SETTINGS):
             self._loader.dressed(settings)
         self._outbox.wake()  # what may not be seen any more must go, also while the source stalls
 
@@ -157,7 +160,7 @@ class Pipeline:
             *(dict(self._processor.problems) if self._processor else {}).values(),
             *self._publisher.problems(),
         ]
-        recent = [t for t in list(self._times) if now - t < 2.0]
+        recent = [t for t in list(self._times) if now - t < COUNTED_SECONDS]
         failed = loaded is None and self._loader.problem is not None
         return Status(
             source=source.state if source else "opening",
@@ -167,7 +170,7 @@ class Pipeline:
             protected=self._protected,
             card=self._shown.card,
             sinks=self._publisher.states(),
-            fps=len(recent) / 2.0,
+            fps=len(recent) / COUNTED_SECONDS,
             captured=self._captured,
             published=self._published,
             covered=self._covered,
@@ -332,12 +335,12 @@ class Pipeline:
     def _publish(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._configure_sinks()
+                self._tend_sinks()
                 # A conversion, which has no cards, looks as often whether it is to stop.
                 wait = self._shown.patience(self._settings.fps) if self._realtime else CARD_SECONDS
                 picture = self._outbox.take(wait)
                 # The settings may have changed during the wait; what the user has just hidden is hidden from now on.
-                settings = self._configure_sinks()
+                settings = self._tend_sinks()
                 if picture is not None:
                     self._write(picture, settings)
                 elif self._outbox.ended:
@@ -354,14 +357,18 @@ class Pipeline:
         self._shown.published(card=True)
         self._show(card(*settings.dimensions))
 
-    def _configure_sinks(self) -> Settings:
-        """Give the sinks the settings of now; returns them."""
-        settings = self._settings
-        wanted = (settings.sinks, settings.size, settings.fps)
-        if wanted != self._sinks_configured:
-            self._sinks_configured = wanted
-            self._publisher.configure(settings.sinks, *settings.dimensions, settings.fps)
-        return settings
+    def _tend_sinks(self) -> Settings:
+        """Give the sinks the settings of now and open what is due; returns the settings that hold once that is done."""
+        while True:
+            settings = self._settings
+            wanted = (settings.sinks, settings.size, settings.fps)
+            if wanted != self._sinks_configured:
+                self._sinks_configured = wanted
+                self._publisher.configure(settings.sinks, *settings.dimensions, settings.fps)
+            else:
+                self._publisher.tend()
+            if settings is self._settings:  # to open takes a while, in which the user may hide what has been shown
+                return settings
 
     def _write(self, picture: Picture, settings: Settings) -> None:
         """Publish a finished picture; the card in its place while off air, or when it shows what is hidden by now."""

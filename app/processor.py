@@ -39,7 +39,7 @@ from models.region import KEY_FRAMES, Look, Region
 EFFECT_SETTINGS = ("effect", "blur", "image", "fit", "video", "colour", "show_room", "size")
 """The settings an effect is built from; a change of one builds it anew."""
 
-LOOK_SETTINGS = (*EFFECT_SETTINGS, "refine")
+DRESS_SETTINGS = (*EFFECT_SETTINGS, "refine")
 """The settings that decide what the whole way on a GPU is built for."""
 
 EFFECT_RETRY_SECONDS = 5.0

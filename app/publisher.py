@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from app.frame import Picture
@@ -21,6 +22,13 @@ FIRST_LOOK, LAST_LOOK = 10.0, 300.0
 takes 6 µs for each open file of this user's programs, some 60 ms on a full desktop. Doubled each time it was opened
 anew in vain: then somebody watches who cannot be seen, and notices that."""
 
+AT_ONCE = 0.05
+"""Seconds that pictures wait for a sink that is being opened: what is there opens in a few milliseconds. A daemon that
+hangs is waited for for 3 s, and must not hold back from the other sinks that the user has just hidden something."""
+
+OPENERS = 8
+"""Sinks that may hang so at the same time."""
+
 Format = tuple[int, int, float]
 """Width, height and rate."""
 
@@ -31,6 +39,7 @@ class _Outlet:
 
     spec: str
     sink: Sink | None = None
+    opening: Future[Sink] | None = None
     format: Format = (0, 0, 0.0)
     problem: Problem | None = None
     retry_at: float = 0.0
@@ -42,7 +51,8 @@ class _Outlet:
 class Publisher:
     """Writes pictures to any number of sinks. One thread uses it; `states` and `problems` may be read from any.
 
-    A sink that fails is closed, reported and tried again later with growing pauses; the others go on.
+    A sink that fails is closed, reported and tried again later with growing pauses; the others go on. Sinks are opened
+    beside: one that hangs meanwhile holds nothing up.
 
     Args:
         open_sink: how a specification becomes a sink.
@@ -55,6 +65,7 @@ class Publisher:
         self._forgiving = forgiving
         self._outlets: list[_Outlet] = []
         self._format: Format = (0, 0, 0.0)
+        self._openers = ThreadPoolExecutor(OPENERS, "open a sink")
 
     def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
         """Publish to these sinks in this size from now on; those that stay as they are are not touched.
@@ -73,19 +84,28 @@ class Publisher:
             self._outlets.remove(outlet)
         known = {o.spec: o for o in self._outlets}
         self._outlets = [known.get(spec) or _Outlet(spec) for spec in wanted]
+        self.tend()
+
+    def tend(self) -> None:
+        """Try sinks again that are due, and take those that have been opened. This may take a while: what may be shown
+        is to be asked after it.
+        """
         for outlet in self._outlets:
-            self._open(outlet)
+            self._renew(outlet)
+        if begun := [opening for outlet in self._outlets if (opening := self._begin_to_open(outlet))]:
+            wait(begun, AT_ONCE if self._forgiving else None)
+        for outlet in self._outlets:
+            self._take(outlet)
 
     def write(self, picture: Picture) -> bool:
-        """Write a picture of the configured size to every sink that is open; others are tried again when due.
+        """Write a picture of the configured size to every sink that is open.
 
         Returns:
             Whether at least one sink took it.
         """
         taken = False
+        failed: list[tuple[_Outlet, Exception]] = []
         for outlet in self._outlets:
-            self._renew(outlet)
-            self._open(outlet)
             if outlet.sink is None:
                 continue
             try:
@@ -93,7 +113,9 @@ class Publisher:
                 outlet.delay = FIRST_RETRY
                 taken = True
             except Exception as error:
-                self._failed(outlet, error)
+                failed.append((outlet, error))
+        for outlet, why in failed:  # to close takes a while, and the picture may have to be hidden by then
+            self._failed(outlet, why)
         return taken
 
     def close(self, *, whole: bool = True) -> None:
@@ -107,6 +129,7 @@ class Publisher:
             if not whole and (abandon := getattr(outlet.sink, "abandon", None)) is not None:
                 abandon()
         errors = [error for outlet in outlets if (error := self._drop(outlet))]
+        self._openers.shutdown()
         if errors and not self._forgiving:
             raise errors[0]
 
@@ -118,12 +141,21 @@ class Publisher:
         """What is wrong with the sinks now."""
         return [o.problem for o in list(self._outlets) if o.problem]
 
-    def _open(self, outlet: _Outlet) -> None:
-        if outlet.sink is not None or time.monotonic() < outlet.retry_at:
+    def _begin_to_open(self, outlet: _Outlet) -> Future[Sink] | None:
+        """Open a sink beside if it is due, and only then give what is begun."""
+        if outlet.sink is not None or outlet.opening is not None or time.monotonic() < outlet.retry_at:
+            return None
+        outlet.format = self._format
+        outlet.opening = self._openers.submit(self._open_sink, outlet.spec, *self._format)
+        return outlet.opening
+
+    def _take(self, outlet: _Outlet) -> None:
+        """Take the sink that has been opened beside, if it has."""
+        if outlet.opening is None or not outlet.opening.done():
             return
+        opening, outlet.opening = outlet.opening, None
         try:
-            outlet.sink = self._open_sink(outlet.spec, *self._format)
-            outlet.format, outlet.problem = self._format, None
+            outlet.sink, outlet.problem = opening.result(), None
             outlet.look_at = time.monotonic() + outlet.pause
         except Exception as error:
             self._failed(outlet, error)
@@ -155,6 +187,9 @@ class Publisher:
     def _drop(self, outlet: _Outlet) -> Exception | None:
         """Close an outlet's sink if it is open; returns what it said if it did not close well."""
         sink, outlet.sink = outlet.sink, None
+        opening, outlet.opening = outlet.opening, None
+        if opening is not None and not opening.cancel():
+            opening.add_done_callback(_close_unwanted)
         try:
             if sink is not None:
                 sink.close()
@@ -164,3 +199,9 @@ class Publisher:
             )
             return error
         return None
+
+
+def _close_unwanted(opening: Future[Sink]) -> None:
+    """Close a sink that was opened after nobody wanted it any more."""
+    if opening.exception() is None:
+        opening.result().close()

@@ -71,7 +71,7 @@ class Loader:
         self._running: Candidate | None = None
         self._offered: Loaded | None = None
         self._retry, self._retry_at = FIRST_RETRY, 0.0
-        self._settings = self._look = Settings()
+        self._settings = self._worn = Settings()
         self._lacking = ""
         self._outcomes: list[Outcome] | None = None
         self._unmeasured = False
@@ -97,12 +97,12 @@ class Loader:
 
     def wanted(self, settings: Settings) -> None:
         """Load what these settings ask for."""
-        self._look = settings
+        self._worn = settings
         self._orders.put(lambda: self._order(settings))
 
     def dressed(self, settings: Settings) -> None:
         """Fit the running segmenter's whole way, where it has one, to another effect or size."""
-        self._look = settings  # at once: what waits in the queue is for the look of then
+        self._worn = settings  # at once: what waits in the queue is for the dress of then
         offered = self._offered
         # An order ends a measurement, which is begun again after it.
         if offered is not None and offered.rival is not None and offered.tried != _plan(settings):
@@ -333,7 +333,7 @@ class Loader:
 
     def _fit_out(self, loaded: Loaded) -> None:
         """Give a segmenter on a GPU a way to do all else there too, if there is one and it is good."""
-        candidate, settings, other = loaded.candidate, self._look, loaded.rival
+        candidate, settings, other = loaded.candidate, self._worn, loaded.rival
         plan = _plan(settings)
         if other is None or plan == loaded.tried:
             return

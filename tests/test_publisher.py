@@ -1,6 +1,8 @@
-"""Sinks that are not as they should be: kept while somebody watches, opened anew when nobody does."""
+"""Sinks that are not as they should be: kept while somebody watches, opened anew when nobody does, not waited for."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 
@@ -52,6 +54,7 @@ class Bench:
         """Write 30 pictures a second."""
         for _ in range(round(30 * seconds)):
             self.time += 1 / 30
+            self.publisher.tend()
             assert self.publisher.write(Picture(0, 0.0, card(64, 48)))
 
 
@@ -107,3 +110,67 @@ def test_a_sink_that_nobody_watches_changes_at_once(bench: Bench) -> None:
     bench.publisher.configure(("auto",), 64, 48, 30)
     bench.publisher.configure(("auto",), 128, 96, 30)
     assert [sink.closed for sink in bench.sinks] == [True, False]
+
+
+class Hanging:
+    """Opens sinks: `slow` only when it is told to, and never before."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.opened: list[FakeSink] = []
+
+    def __call__(self, spec: str, width: int, height: int, fps: float) -> FakeSink:
+        if spec == "slow":
+            self.go.wait(10)
+        self.opened.append(FakeSink((width, height)))
+        return self.opened[-1]
+
+
+def test_a_sink_that_hangs_while_it_opens_holds_no_other_up() -> None:
+    publisher = Publisher(opener := Hanging())
+    picture = Picture(0, 0.0, card(64, 48))
+    publisher.configure(("slow", "quick"), 64, 48, 30)
+    for _ in range(3):
+        publisher.tend()
+        assert publisher.write(picture)
+    assert opener.opened[0].written == 3
+    assert publisher.states() == {"slow": "lost", "fake": "open"}
+    opener.go.set()
+    while publisher.states() != {"fake": "open"}:
+        publisher.tend()
+    publisher.write(picture)
+    assert [sink.written for sink in opener.opened] == [4, 1]
+    publisher.close()
+    assert all(sink.closed for sink in opener.opened)
+
+
+def test_what_opens_after_nobody_wants_it_any_more_is_closed() -> None:
+    publisher = Publisher(opener := Hanging())
+    publisher.configure(("slow",), 64, 48, 30)
+    publisher.configure(("quick",), 64, 48, 30)
+    opener.go.set()
+    publisher.close()
+    assert len(opener.opened) == 2 and all(sink.closed for sink in opener.opened)
+
+
+def test_a_sink_that_fails_is_closed_after_the_others_have_the_picture() -> None:
+    order: list[str] = []
+
+    class Told(FakeSink):
+        def __init__(self, name: str) -> None:
+            super().__init__((64, 48))
+            self.name = name
+
+        def write(self, picture: Picture) -> None:
+            order.append(f"{self.name} takes")
+            if self.name == "one":
+                raise OSError("gone")
+
+        def close(self) -> None:
+            order.append(f"{self.name} closes")
+
+    publisher = Publisher(lambda spec, *_: Told(spec))
+    publisher.configure(("one", "other"), 64, 48, 30)
+    publisher.write(Picture(0, 0.0, card(64, 48)))
+    assert order == ["one takes", "other takes", "one closes"]
+    publisher.close()

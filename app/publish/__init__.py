@@ -12,8 +12,8 @@ The contract, for whoever writes the next sink:
   True where the device insisted on another size than it was opened for. Once nobody watches it is opened anew.
 - A sink may have `abandon`, called before `close` when the pictures ended early, by an error: what it wrote must not
   take the place of something whole.
-- All calls come from one thread; `close` is called once, also after an error, and afterwards nothing else is. It leaves
-  the device usable for the next start and a file playable.
+- It is opened in a thread of its own, and all calls come from another. `close` is called once, also after an error, and
+  afterwards nothing else is. It leaves the device usable for the next start and a file playable.
 """
 
 from __future__ import annotations
