@@ -73,7 +73,7 @@ class Settings:
         "1280x720",
         "Width × height of the published picture, even numbers.",
         flag="--size",
-        pattern=r"\d+x\d+",
+        pattern=r"\d{1,4}x\d{1,4}",
     )
     fps: int = _option(
         30,
@@ -198,12 +198,19 @@ _MIGRATIONS = {1: _from_version_1, 2: _from_version_2}
 
 
 def parse(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
-    """Make settings of a file's values: what is unknown or wrong is reported and replaced by its default."""
+    """Make settings of a file's values: what is unknown or wrong is reported and replaced by its default.
+
+    Consent to show the raw room is for one run and is taken from no file.
+    """
     values = dict(values)
     version = values.pop("version", VERSION)
     for old in range(version if isinstance(version, int) else VERSION, VERSION):
         values = _MIGRATIONS[old](values) if old in _MIGRATIONS else values
     settings, problems = Settings(), []
+    if values.pop("show_room", False) is not False:
+        problems.append(
+            Problem("settings", "show_room is in the file.", "Say so for each run: --show-room, or the window.")
+        )
     known = {f.name for f in dataclasses.fields(Settings)}
     for name, value in values.items():
         if name not in known:
@@ -220,8 +227,8 @@ def parse(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
 def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     """Read the settings' file; a missing one gives the defaults.
 
-    A file with something wrong in it is copied beside itself as `settings.json.broken` before anything else is
-    written, and what was wrong is returned.
+    A file with something wrong in it is copied beside itself as `settings.json.broken`, or moved there where it cannot be
+    read, before anything else is written, and what was wrong is returned.
     """
     path = path or settings_path()
     try:
@@ -243,7 +250,12 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
 def _keep_broken(path: Path) -> str:
     broken = path.with_name(path.name + ".broken")
     try:
-        shutil.copyfile(path, broken)
+        try:
+            shutil.copyfile(path, broken)
+        except OSError:
+            path.replace(
+                broken
+            )  # somebody else's, as after `sudo`: to save would put ours in its place without a trace
     except OSError as error:
         return f"no copy of the old file could be kept ({error})"
     return f"the old file is kept as {broken}"
