@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -108,6 +109,16 @@ def test_structures_have_the_kernels_sizes() -> None:
     assert sizes == [104, 64, 44, 52]
 
 
+def test_a_handle_that_is_closed_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    process = tmp_path / "proc" / "7"
+    (process / "fd").mkdir(parents=True)
+    (process / "comm").write_text("zoom\n")
+    (process / "fd" / "3").write_text("")  # no link: as one that has just been closed, it cannot be read as one
+    (device := tmp_path / "video0").touch()
+    (process / "fd" / "4").symlink_to(device)
+    assert v4l2.holders(device, tmp_path / "proc") == [(7, "zoom")]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_holders_names_the_program(tmp_path: Path) -> None:
     path = tmp_path / "device"
@@ -201,7 +212,12 @@ def test_format_follows_what_is_fast_enough() -> None:
 
 
 class FakeCapture:
-    """Delivers the given images; None and exceptions are failures; then fails for ever."""
+    """Delivers the given images; None and exceptions are failures; then fails for ever.
+
+    While one is `taken` and not released the camera is busy for every other handle, as a driver has it.
+    """
+
+    taken: ClassVar[list[FakeCapture]] = []
 
     def __init__(self, *images: np.ndarray | Exception | None, opened: bool = True) -> None:
         self.images, self.opened, self.released = list(images), opened, False
@@ -238,13 +254,17 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "video0"
     path.touch()
     monkeypatch.setattr(v4l2, "query", lambda handle: Node("uvcvideo", "HD Webcam", captures=True))
-    monkeypatch.setattr(v4l2, "is_busy", lambda handle: False)
+    monkeypatch.setattr(FakeCapture, "taken", [])
+    monkeypatch.setattr(v4l2, "is_busy", lambda handle: not all(capture.released for capture in FakeCapture.taken))
     return path
 
 
 def source(node: Path, capture: FakeCapture) -> CameraSource:
-    info = CameraInfo(str(node), "HD Webcam")
-    return CameraSource(info, width=6, height=4, fps=30, opener=lambda camera_id, parameters: capture)
+    def opener(camera_id: str, parameters: list[int]) -> FakeCapture:
+        FakeCapture.taken.append(capture)
+        return capture
+
+    return CameraSource(CameraInfo(str(node), "HD Webcam"), width=6, height=4, fps=30, opener=opener)
 
 
 def test_frames_of_a_camera(node: Path) -> None:
@@ -281,6 +301,7 @@ def test_torn_frames_are_passed_over_but_a_time_out_is_believed(node: Path, monk
     torn = [None, cv2.error("torn JPEG"), None]
     camera = source(node, FakeCapture(frame(1), *torn, frame(2), *torn, frame(3)))
     assert [camera.read()[0, 0, 0] for _ in range(3)] == [1, 2, 3]
+    camera.close()
     camera = source(node, slow := FakeCapture(frame(1), None, frame(2)))
     camera.read()
     clock = iter((0.0, 2.0))
@@ -303,13 +324,16 @@ def test_missing_camera(tmp_path: Path) -> None:
         source(tmp_path / "video7", FakeCapture())
 
 
-@pytest.mark.parametrize("opened", [False, True])
-def test_busy_camera_names_the_program(node: Path, monkeypatch: pytest.MonkeyPatch, opened: bool) -> None:
-    monkeypatch.setattr(v4l2, "is_busy", lambda handle: True)
+def test_busy_camera_names_the_program(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCapture.taken.append(FakeCapture())
     monkeypatch.setattr(v4l2, "holders", lambda path: [(os.getpid(), "greenroom"), (4711, "zoom")])
-    capture = FakeCapture(opened=opened)
     with pytest.raises(SourceError, match=r"in use by zoom \(process 4711\)\. Close the camera there"):
-        source(node, capture)
+        source(node, FakeCapture(frame(1)))
+
+
+def test_a_camera_that_does_not_open_is_given_back(node: Path) -> None:
+    with pytest.raises(SourceError, match="stopped delivering"):
+        source(node, capture := FakeCapture(opened=False))
     assert capture.released
 
 
@@ -339,7 +363,9 @@ def test_own_output_and_metadata_are_refused(
 
 def test_loopback_that_this_process_writes_is_refused(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(v4l2, "query", lambda handle: Node(devices.LOOPBACK_DRIVER, "OBS", captures=True))
-    assert source(node, FakeCapture(frame(1))).read().any()
+    camera = source(node, FakeCapture(frame(1)))
+    assert camera.read().any()
+    camera.close()
     with node.open(), pytest.raises(SourceError, match="own virtual camera"):
         source(node, FakeCapture(frame(1)))
 

@@ -71,6 +71,8 @@ class CameraSource:
         self.name = camera.name
         self._id = camera.id
         _refuse_impossible(camera)
+        if _busy(camera.id):  # asked first: while we hold the camera ourselves, it is always busy
+            raise why_silent(camera.id, self.name)
         self._capture = (opener or _open)(camera.id, wishes(camera.modes, width, height, fps))
         self._first = self._first_frame()
         if self._first is None:
@@ -100,6 +102,7 @@ class CameraSource:
                 return image
             if time.monotonic() - asked > _AT_ONCE:
                 break
+        self._capture.release()  # else it is we who keep it busy
         raise why_silent(self._id, self.name)
 
     def close(self) -> None:
@@ -112,8 +115,6 @@ class CameraSource:
         for _ in range(_FIRST_FRAME_TRIES):
             if (image := self._grab()) is not None:
                 return image
-            if _busy(self._id):
-                return None
         return None
 
     def _grab(self, array: Image | None = None) -> Image | None:

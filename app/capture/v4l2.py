@@ -95,9 +95,9 @@ def modes(handle: int, ioctl: Ioctl = _ioctl) -> tuple[Mode, ...]:
 
 
 def is_busy(handle: int, ioctl: Ioctl = _ioctl) -> bool:
-    """Whether another program streams from the camera; asking takes nothing from it.
+    """Whether somebody streams from the camera over another handle, be it of this program; asking takes nothing.
 
-    Freeing zero buffers is allowed to whoever might stream, so the answer is EBUSY only while somebody else owns them.
+    Freeing zero buffers is allowed to whoever might stream, so the answer is EBUSY only while another handle owns them.
     """
     data = bytearray(_REQUESTBUFFERS.pack(0, _BUF_TYPE_VIDEO_CAPTURE, _MEMORY_MMAP, 0, 0))
     try:
@@ -112,11 +112,18 @@ def holders(path: Path, proc: Path = Path("/proc")) -> list[tuple[int, str]]:
     real, found = path.resolve(), []
     for process in proc.glob("[0-9]*"):
         try:
-            if any(handle.readlink() == real for handle in (process / "fd").iterdir()):
+            if any(_leads_to(handle, real) for handle in (process / "fd").iterdir()):
                 found.append((int(process.name), (process / "comm").read_text().strip()))
         except OSError:  # another user's process, or one that has just ended: it cannot be named
             continue
     return sorted(found)
+
+
+def _leads_to(handle: Path, real: Path) -> bool:
+    try:
+        return handle.readlink() == real
+    except OSError:  # closed meanwhile, as the one that lists them is; the process's others still count
+        return False
 
 
 def _enumerate(
