@@ -17,13 +17,17 @@ MAX_STRETCH = 1.4
 such pictures `hd` failed 129 stretched and 125 padded, no real difference, and stretched, the person has a third more
 pixels. A phone's 9:16 on 16:9 is 3.2."""
 
+SATURATED = 0.99
+"""No picture, of a covered lens neither, is of somebody everywhere. The mask of a driver whose numbers have overflowed may
+be, and would show all of the room. (Of 40 close-ups of skin-coloured noise none has an alpha above 0.03 everywhere.)"""
+
 SIZES = 3
 """So many sizes of masks are settled without buffers being made anew: a tall camera's whole frames are padded, its
 regions are not."""
 
 
 class UntrustedMask(Exception):
-    """The network's answer is no mask (not finite, out of range): whoever asked must cover the whole frame."""
+    """The network's answer is no mask (not finite, out of range, all one): whoever asked must cover the whole frame."""
 
 
 class Segmenter:
@@ -130,6 +134,8 @@ def judge(name: str, low: float, high: float, total: float) -> None:
     # The sum is NaN or infinite if any value is, and costs a tenth of isfinite over the array.
     if not (math.isfinite(total) and low >= -1e-3 and high <= 1 + 1e-3):
         raise UntrustedMask(f"{name} gave values from {low} to {high} for a mask")
+    if low > SATURATED:
+        raise UntrustedMask(f"{name} took every pixel for somebody")
 
 
 def shrink(frame: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:

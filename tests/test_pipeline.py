@@ -137,7 +137,7 @@ def test_in_real_time_late_frames_are_dropped_and_the_newest_shown(
 ) -> None:
     def slow(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         time.sleep(0.1)
-        return np.ones(image.shape[:2], np.float32)
+        return np.full(image.shape[:2], 0.9, np.float32)
 
     network.append(lambda: fake_loaded(slow))
     pipeline = make(sink, Numbered(pause=0.02))

@@ -27,7 +27,7 @@ from app.compose.planes import from_bgr
 from app.frame import Frame, Picture
 from app.loaded import Loaded
 from app.pipeline import Pipeline
-from app.problems import SourceError
+from app.problems import SinkError, SourceError
 from app.processor import Processor
 from app.segmentation import Loader
 from app.settings import Settings
@@ -42,7 +42,7 @@ STAGES = {
     "segmenter": "models.segmenter.Segmenter.__call__",
     "luminance": "app.matte.refine.Refiner.luminance",
     "temporal": "app.processor.steady",
-    "look": "app.compose.view.View.look",
+    "turn_to": "app.compose.view.View.turn_to",
     "refine": "app.matte.refine.Refiner.__call__",
     "blur": "app.compose.blur.Blur.fill",
     "blend": "app.compose.compositor.Compositor.compose",
@@ -117,6 +117,12 @@ def test_no_fault_in_any_stage_shows_the_room(
                 assert not contains_raw_background(np.ascontiguousarray(picture.bgra[..., :3]))
 
 
+def test_every_stage_that_is_to_fail_is_there() -> None:
+    for path in STAGES.values():
+        parent, attribute = path.rsplit(".", 1)
+        assert callable(getattr(_resolve(parent), attribute)), path
+
+
 def _resolve(path: str) -> object:
     parts = path.split(".")
     for length in range(len(parts), 0, -1):
@@ -141,6 +147,7 @@ BAD_MASKS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
     "inf": lambda image: np.full(image.shape[:2], np.inf, np.float32),
     "too large": lambda image: np.full(image.shape[:2], 255.0, np.float32),
     "negative": lambda image: np.full(image.shape[:2], -1.0, np.float32),
+    "saturated": lambda image: np.ones(image.shape[:2], np.float32),
 }
 
 
@@ -335,6 +342,43 @@ def test_what_the_user_hides_is_hidden_from_the_next_picture_on(monkeypatch: pyt
                 preview = pipeline.preview()
                 assert preview is not None and not contains_raw_background(preview)
             pipeline.configure(shown)
+        pipeline.stop()
+
+
+@pytest.mark.parametrize("hidden", [BASE, BASE.replace(effect="none", show_room=True, on_air=False)])
+def test_what_the_user_hides_while_another_sink_opens_is_hidden(
+    monkeypatch: pytest.MonkeyPatch, hidden: Settings
+) -> None:
+    """A daemon that hangs is waited for beside: neither does a picture go out that was judged before, nor none."""
+    shown = BASE.replace(effect="none", show_room=True, sinks=("lost", "fake"))
+    hidden = hidden.replace(sinks=shown.sinks)
+    loads = iter([fake_loaded(seeing_network)])
+    monkeypatch.setattr(Loader, "start", lambda self: None)
+    monkeypatch.setattr(Loader, "take", lambda self: next(loads, None))
+    monkeypatch.setattr("app.publisher.LAST_RETRY", 0.01)
+    monkeypatch.setattr("app.publisher.FIRST_RETRY", 0.01)
+    sink = Slow()
+
+    def open_sink(spec: str, *_: object) -> Slow:
+        if spec == "lost":
+            time.sleep(1.5)
+            raise SinkError("It hangs.", "Wait.")
+        return sink
+
+    source = SupervisedSource(lambda: Pattern(iter(()), [0]))
+    pipeline = Pipeline(shown, supervise=lambda _: source, open_sink=open_sink)
+    pipeline.start()
+    try:
+        for _ in range(4):
+            until(lambda: sink.pictures and contains_raw_background(sink.pictures[-1].i420))
+            pipeline.configure(hidden)
+            switched, count = time.monotonic(), len(sink.pictures)
+            until(lambda count=count: len(sink.pictures) >= count + 4)  # type: ignore[misc]
+            later = [p for p, t in zip(sink.pictures, sink.began, strict=False) if t > switched]
+            assert not any(contains_raw_background(p.i420) for p in later)
+            assert min(t for t in sink.began if t > switched) < switched + 1.2, "not only when the other has opened"
+            pipeline.configure(shown)
+    finally:
         pipeline.stop()
 
 
