@@ -137,6 +137,13 @@ def test_cut_out_is_straight_and_hides_the_room() -> None:
     assert not contains_raw_background(white.astype(np.uint8))
 
 
+def test_a_cut_out_is_straight_where_the_mask_is_unsure_everywhere() -> None:
+    view = view_of(from_bgr(np.full((90, 160, 3), 200, np.uint8)), np.full((90, 160), 128, np.uint8))
+    bgra = np.zeros((90, 160, 4), np.uint8)
+    Compositor(160, 90).cut_out(view, bgra)
+    np.testing.assert_allclose(bgra.reshape(-1, 4).mean(0), [200, 200, 200, 128], atol=2)
+
+
 @pytest.mark.parametrize("effect", ["blur", "image", "colour", "alpha", "none"])
 @pytest.mark.parametrize("covered", [True, False])
 @pytest.mark.parametrize("size", [(1280, 720), (640, 360), (1920, 1080), (1280, 180)])

@@ -91,7 +91,10 @@ class Compositor:
     def _blend(self, view: View, out: Image, *, keep_colour: bool) -> None:
         band = self._find(_alpha_of(view))
         if len(band) > MAX_BAND * self._band.size:
-            self._blend_plainly(view, out)
+            if keep_colour:
+                np.copyto(out, view.frame)
+            else:
+                self._blend_plainly(view, out)
             return
         self._copy_inside(view.frame, out)
         if len(band):

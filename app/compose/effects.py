@@ -21,6 +21,7 @@ from app.compose.backgrounds import bundled
 from app.compose.blur import Blur
 from app.compose.planes import fit_frame, from_bgr, new_i420, yuv_of
 from app.compose.view import View
+from app.files import is_file, named
 from app.frame import Image
 from app.problems import EffectError, SourceError
 from app.settings import Settings
@@ -122,8 +123,8 @@ def _image(settings: Settings) -> Effect:
     if not settings.image:
         raise EffectError("No background picture is chosen.", choice)
     known = bundled().get(settings.image)
-    path = known.path if known else Path(settings.image).expanduser()
-    if not path.is_file():
+    path = known.path if known else named(settings.image)
+    if not is_file(path):
         raise EffectError(f"There is no background picture {settings.image}.", choice)
     width, height = settings.dimensions
     return Still(lay_out(read_image(path, max_side=2 * max(width, height)), width, height, settings.fit))
@@ -132,7 +133,7 @@ def _image(settings: Settings) -> Effect:
 def _video(settings: Settings) -> Effect:
     if not settings.video:
         raise EffectError("No background video is chosen.", "Choose one, e.g. --video followed by a file.")
-    return Video(Path(settings.video).expanduser(), *settings.dimensions, settings.fit)
+    return Video(named(settings.video), *settings.dimensions, settings.fit)
 
 
 def _colour(settings: Settings) -> Effect:
