@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.manifest import get_model
-from models.segmenter import Segmenter, UntrustedMask, shrink
+from models.segmenter import MOST_HALVES, Segmenter, UntrustedMask, shrink
 from models.settle import Settler
 
 LITE = get_model("lite")
@@ -158,6 +158,23 @@ def test_a_run_that_writes_nothing_leaves_no_old_mask_to_trust() -> None:
 def test_a_file_of_another_shape_than_the_manifest_s_is_refused() -> None:
     with pytest.raises(ValueError, match="by the manifest"):
         Segmenter(LITE, np.zeros((1, 8, 8, 3), np.uint8), np.zeros(LITE.output.shape, np.float32), lambda: None)
+
+
+def test_shrinking_uses_its_halves_again_and_keeps_few() -> None:
+    halves: dict[tuple[int, int], NDArray[np.uint8]] = {}
+    out, frame = np.empty((90, 160, 3), np.uint8), np.random.default_rng(1).integers(0, 256, (360, 640, 3), np.uint8)
+    expected = np.empty_like(out)
+    shrink(frame, expected)
+    for _ in range(3):
+        shrink(frame, out, halves)
+        np.testing.assert_array_equal(out, expected)
+        kept = list(halves.values())
+        assert [half.shape[:2] for half in kept] == [(180, 320), (90, 160)]
+    shrink(frame, out, halves)
+    assert all(one is other for one, other in zip(kept, halves.values(), strict=True))
+    for width in range(330, 390, 4):
+        shrink(frame[:, :width], out, halves)
+    assert len(halves) <= MOST_HALVES
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 360)])
