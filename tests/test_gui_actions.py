@@ -277,6 +277,15 @@ def test_what_is_no_picture_is_refused_with_a_cure(tmp_path: Path, monkeypatch: 
     assert library.pictures() == []
 
 
+def test_a_library_that_is_no_folder_has_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    library.folder().parent.mkdir()
+    library.folder().write_text("a file")
+    assert library.pictures() == []
+    with pytest.raises(EffectError, match="Make its folder writable"):
+        library.remove(library.folder() / "mine.png")
+
+
 def test_the_same_picture_is_kept_once_and_others_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,4 +157,6 @@ class Advanced(Fold):
             self.choices[name].offer(["auto", *values])
 
     def _not_found(self, error: Exception) -> None:
-        self.failed.emit(Problem("segmenter", f"The networks could not be listed ({error}).", ""))
+        self.failed.emit(
+            Problem("segmenter", f"The networks could not be listed ({error}).", "Run `greenroom doctor`.")
+        )

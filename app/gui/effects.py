@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.compose.backgrounds import Background, bundled
+from app.files import named
 from app.gui import dialogs, library
 from app.gui.controls import Name, NumberSlider, Push, SettingChoice, label
 from app.gui.jobs import Jobs
@@ -146,12 +147,12 @@ class Effects(QWidget):
         self._video = video
         self.video.show_thumbnail(QImage())
         if video:
-            path = Path(video).expanduser()
+            path = named(video)
             # Whether it can be played is the pipeline's to say; here a film's icon stands in.
             self._jobs.run(lambda: library.video_thumbnail(path, _DRAWN), self.video.show_thumbnail, lambda _: None)
 
     def _unreadable(self, error: Exception) -> None:
-        self.failed.emit(EffectError(f"A thumbnail could not be made ({error}).", "").problem)
+        self.failed.emit(EffectError(f"A thumbnail could not be made ({error}).", "Choose another picture.").problem)
 
     def _not_found(self, error: Exception) -> None:
         self.failed.emit(Problem("effect", "The bundled pictures cannot be shown.", str(error)))
@@ -165,7 +166,10 @@ class Effects(QWidget):
         """Remove one of the user's own pictures; if it is chosen, the room is blurred instead."""
         if self._settings.image == str(path):
             self.chosen.emit({"effect": "blur", "image": "", "show_room": False})
-        library.remove(path)
+        try:
+            library.remove(path)
+        except EffectError as error:
+            self.failed.emit(error.problem)
         self._arrange()
 
     def _pick(self, kind: str) -> None:

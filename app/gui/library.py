@@ -27,9 +27,9 @@ def pictures() -> list[Path]:
     """The user's pictures, oldest first."""
     try:
         found = [path for path in folder().iterdir() if path.is_file() and not path.name.startswith(".")]
-    except FileNotFoundError:
+        return sorted(found, key=lambda path: path.stat().st_mtime)
+    except OSError:  # not made yet, or nobody may look into it: to add one says so
         return []
-    return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
 def title(path: Path) -> str:
@@ -65,9 +65,17 @@ def add(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Delete a copy; any other file is left alone."""
-    if path.parent == folder():
+    """Delete a copy; any other file is left alone.
+
+    Raises:
+        EffectError: it cannot be deleted.
+    """
+    if path.parent != folder():
+        return
+    try:
         path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EffectError(f"{path} cannot be removed ({error.strerror}).", "Make its folder writable.") from error
 
 
 def thumbnail(path: Path, size: QSize) -> QImage:

@@ -61,4 +61,6 @@ class Saver(QObject):
         if isinstance(error, SettingsError):
             self.saved.emit(error.problem)
         else:
-            self.saved.emit(Problem("settings", f"The settings could not be saved ({error!r}).", ""))
+            self.saved.emit(
+                Problem("settings", f"The settings could not be saved ({error!r}).", "They hold until you quit.")
+            )
