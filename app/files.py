@@ -35,6 +35,27 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
         raise
 
 
+def named(text: str) -> Path:
+    """The path that a user wrote; `~` stands for a home folder, as in a shell, where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(text)
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there, as far as one may look: unlike a path's own this never raises."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there, likewise."""
+    return exists(path) and path.is_file()
+
+
 def cure(error: OSError, otherwise: str) -> str:
     """What cures a write that failed: room where the disk is full, else what the caller knows."""
     return "Make room on the disk." if error.errno in (errno.ENOSPC, errno.EDQUOT) else otherwise

@@ -18,6 +18,7 @@ from app.capture import EndOfSource, Source
 from app.capture.factory import open_source, parse, settle
 from app.capture.file import FolderSource
 from app.compose.effects import build_effect
+from app.files import exists, named
 from app.loaded import load_known, unhurried
 from app.matting import Matter, write_mattes
 from app.pipeline import Pipeline
@@ -88,11 +89,11 @@ def _check(settings: Settings) -> None:
     except ModelError as error:
         raise GreenroomError(str(error)) from error
     kind, path = parse(settings.source)
-    source = Path(path).expanduser()
+    source = named(path)
     for spec in filter(is_file, settings.sinks):
         check_file(spec)
-        sink = Path(spec.removeprefix("file:")).expanduser()
-        if kind == "file" and sink.exists() and source.exists() and sink.samefile(source):
+        sink = named(spec.removeprefix("file:"))
+        if kind == "file" and exists(sink) and exists(source) and sink.samefile(source):
             raise GreenroomError(f"{spec} is the source itself.", "Give the sink another name.")
 
 
@@ -122,10 +123,11 @@ def _converter(settings: Settings, rate: float) -> Pipeline:
 
 
 def _final(pipeline: Pipeline, last: Status) -> Status:
-    """The outcome: counts and timings to the very end, the rest as it was while all was running."""
+    """The outcome: counts, timings and what did not close well to the very end, the rest as it was while all ran."""
     end = pipeline.status()
-    counts = {name: getattr(end, name) for name in ("captured", "published", "dropped", "timings")}
-    return dataclasses.replace(last, **counts)
+    counts = {name: getattr(end, name) for name in ("captured", "published", "covered", "dropped", "timings")}
+    unclosed = [p for p in end.problems if p.part == "sink" and p not in last.problems]
+    return dataclasses.replace(last, **counts, problems=(*last.problems, *unclosed))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ FORGET_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Work:
-    """A frame on its way through a `Processor`; only `failure` and `wait` are for others.
+    """A frame on its way through a `Processor`; others read `frame`, `loaded` and `failure`, and may `wait`.
 
     Attributes:
         frame, loaded: what it was begun with.

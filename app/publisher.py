@@ -65,6 +65,7 @@ class Publisher:
         self._forgiving = forgiving
         self._outlets: list[_Outlet] = []
         self._format: Format = (0, 0, 0.0)
+        self._unclosed: dict[str, Problem] = {}
         self._openers = ThreadPoolExecutor(OPENERS, "open a sink")
 
     def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
@@ -138,8 +139,8 @@ class Publisher:
         return {(o.sink.name if o.sink else o.spec): ("open" if o.sink else "lost") for o in list(self._outlets)}
 
     def problems(self) -> list[Problem]:
-        """What is wrong with the sinks now."""
-        return [o.problem for o in list(self._outlets) if o.problem]
+        """What is wrong with the sinks now, and which did not close well: a recording may lack its end."""
+        return [o.problem for o in list(self._outlets) if o.problem] + list(dict(self._unclosed).values())
 
     def _begin_to_open(self, outlet: _Outlet) -> Future[Sink] | None:
         """Open a sink beside if it is due, and only then give what is begun."""
@@ -156,6 +157,7 @@ class Publisher:
         opening, outlet.opening = outlet.opening, None
         try:
             outlet.sink, outlet.problem = opening.result(), None
+            self._unclosed.pop(outlet.spec, None)
             outlet.look_at = time.monotonic() + outlet.pause
         except Exception as error:
             self._failed(outlet, error)
@@ -194,9 +196,9 @@ class Publisher:
             if sink is not None:
                 sink.close()
         except Exception as error:
-            outlet.problem = outlet.problem or Problem(
-                "sink", f"{outlet.spec} did not close ({error!r}).", "It is opened again when it is needed."
-            )
+            known = error.problem if isinstance(error, GreenroomError) else None
+            problem = known or Problem("sink", f"{outlet.spec} did not close ({error!r}).", "It is opened when needed.")
+            self._unclosed[outlet.spec] = problem
             return error
         return None
 

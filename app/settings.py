@@ -227,8 +227,8 @@ def parse(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
 def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     """Read the settings' file; a missing one gives the defaults.
 
-    A file with something wrong in it is copied beside itself as `settings.json.broken`, or moved there where it cannot be
-    read, before anything else is written, and what was wrong is returned.
+    A file with something wrong in it is copied beside itself as `settings.json.broken`, or moved there where it cannot
+    be read, before anything else is written, and what was wrong is returned.
     """
     path = path or settings_path()
     try:

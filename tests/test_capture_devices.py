@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app import own_camera
 from app.capture import camera as camera_module
 from app.capture import devices, v4l2
 from app.capture.camera import CameraSource, wishes
@@ -167,8 +168,8 @@ def test_own_output_metadata_and_vanished_nodes_are_not_listed(tmp_path: Path, m
     answers = {
         "0": Node("uvcvideo", "HD Webcam", captures=True),
         "1": Node("uvcvideo", "HD Webcam", captures=False),
-        "2": Node(devices.LOOPBACK_DRIVER, devices.OWN_NAME, captures=True),
-        "10": Node(devices.LOOPBACK_DRIVER, "OBS", captures=True),
+        "2": Node(own_camera.LOOPBACK_DRIVER, own_camera.NAME, captures=True),
+        "10": Node(own_camera.LOOPBACK_DRIVER, "OBS", captures=True),
     }
 
     def query(handle: int) -> Node:
@@ -349,7 +350,7 @@ def test_forbidden_camera(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Node(devices.LOOPBACK_DRIVER, devices.OWN_NAME, captures=True), "own virtual camera"),
+        (Node(own_camera.LOOPBACK_DRIVER, own_camera.NAME, captures=True), "own virtual camera"),
         (Node("uvcvideo", "HD Webcam", captures=False), "delivers no video"),
     ],
 )
@@ -362,7 +363,7 @@ def test_own_output_and_metadata_are_refused(
 
 
 def test_loopback_that_this_process_writes_is_refused(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(v4l2, "query", lambda handle: Node(devices.LOOPBACK_DRIVER, "OBS", captures=True))
+    monkeypatch.setattr(v4l2, "query", lambda handle: Node(own_camera.LOOPBACK_DRIVER, "OBS", captures=True))
     camera = source(node, FakeCapture(frame(1)))
     assert camera.read().any()
     camera.close()

@@ -25,17 +25,28 @@ def no_cameras() -> list[CameraInfo]:
     return []
 
 
+@pytest.mark.parametrize("spec", ["/closed/x.mp4", "file:/closed/x.mp4"])
+def test_a_path_that_may_not_be_looked_at_is_refused_with_a_cure(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.exists", refuse)
+    monkeypatch.setattr("pathlib.Path.is_file", refuse)
+    with pytest.raises(SourceError, match="that you may read it"):
+        open_source(spec, **SIZE)
+
+
 def test_unknown_source_lists_the_choices() -> None:
     with pytest.raises(SourceError) as error:
         open_source("webcamm", **SIZE)
     assert all(kind in error.value.problem.cure for kind in KINDS)
 
 
-@pytest.mark.parametrize("spec", ["holiday.mp4", "./pictures", "~/none.png", "C:\\\\clips\\\\a"])
+@pytest.mark.parametrize("spec", ["holiday.mp4", "./pictures", "~/none.png", "~nosuchuser/x.mp4", "C:\\\\clips\\\\a"])
 def test_a_path_that_leads_nowhere_is_taken_for_a_path(spec: str) -> None:
     with pytest.raises(SourceError, match="There is no file or folder") as error:
         open_source(spec, **SIZE)
-    assert error.value.problem.cure == "Check the path."
+    assert error.value.problem.cure == "Check the path, and that you may read it."
 
 
 def test_a_broken_picture_of_a_folder_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

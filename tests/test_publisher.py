@@ -9,6 +9,7 @@ import pytest
 from app import publisher as module
 from app.compose.card import card
 from app.frame import Picture
+from app.problems import SinkError
 from app.publisher import FIRST_LOOK, LAST_LOOK, Publisher
 
 
@@ -174,3 +175,18 @@ def test_a_sink_that_fails_is_closed_after_the_others_have_the_picture() -> None
     publisher.write(Picture(0, 0.0, card(64, 48)))
     assert order == ["one takes", "other takes", "one closes"]
     publisher.close()
+
+
+def test_what_does_not_close_well_is_told_until_it_is_opened_again() -> None:
+    class Full(FakeSink):
+        def close(self) -> None:
+            raise SinkError("a.mp4 lacks its end.", "Make room on the disk.")
+
+    publisher = Publisher(lambda *_: Full((64, 48)))
+    publisher.configure(("a.mp4",), 64, 48, 30)
+    publisher.configure((), 64, 48, 30)
+    assert [str(problem) for problem in publisher.problems()] == ["a.mp4 lacks its end. Make room on the disk."]
+    publisher.configure(("a.mp4",), 64, 48, 30)
+    assert publisher.problems() == []
+    publisher.close()
+    assert len(publisher.problems()) == 1

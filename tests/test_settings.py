@@ -77,10 +77,39 @@ def test_no_effect_needs_consent_and_consent_is_not_kept(tmp_path: Path) -> None
     assert (settings.effect, settings.show_room, problems) == ("blur", False, [])
 
 
+@pytest.mark.parametrize("names", [("show_room", "effect"), ("effect", "show_room")])
+def test_no_file_consents_to_show_the_room(names: tuple[str, str]) -> None:
+    values: dict[str, object] = {"show_room": True, "effect": "none"}
+    settings, problems = parse({name: values[name] for name in names})
+    assert (settings.effect, settings.show_room) == ("blur", False)
+    assert any("show_room" in problem.message and "--show-room" in problem.cure for problem in problems)
+    assert parse({"show_room": False}) == (Settings(), [])
+
+
+def test_a_file_that_cannot_be_read_is_moved_beside_before_another_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "settings.json"
+    save(Settings().replace(blur=7), path)
+    old = path.read_bytes()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", refuse)
+        patch.setattr("app.settings.shutil.copyfile", refuse)
+        settings, (problem,) = load(path)
+    assert settings == Settings() and "Permission denied" in problem.message
+    save(settings, path)
+    assert (tmp_path / "settings.json.broken").read_bytes() == old
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("size", "1280x721"),
+        ("size", "9" * 5000 + "x2"),
         ("size", "0x0"),
         ("size", "90000x2"),
         ("size", "big"),

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import cv2
 
+from app import own_camera
 from app.capture import v4l2
-from app.capture.devices import LOOPBACK_DRIVER, OWN_NAME, CameraInfo, api
+from app.capture.devices import CameraInfo, api
 from app.capture.image import bgr
 from app.capture.v4l2 import Mode
 from app.frame import Image
@@ -190,7 +191,7 @@ def _refuse_impossible(camera: CameraInfo) -> None:
         raise SourceError(f"{camera.id} is no camera ({error.strerror}).", "See `greenroom devices`.") from error
     finally:
         os.close(handle)
-    if node.driver == LOOPBACK_DRIVER and (node.card == OWN_NAME or _held_by_us(path)):
+    if node.driver == own_camera.LOOPBACK_DRIVER and (node.card == own_camera.NAME or _held_by_us(path)):
         raise SourceError(
             f"{camera.id} is Greenroom's own virtual camera: it would show itself.",
             "Choose the real camera; see `greenroom devices`.",

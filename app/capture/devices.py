@@ -11,13 +11,9 @@ from pathlib import Path
 
 import cv2
 
+from app import own_camera
 from app.capture import v4l2
 from app.capture.v4l2 import Mode
-
-OWN_NAME = "Greenroom"
-"""The label of our virtual camera: offering it as a source would feed the picture back into itself."""
-
-LOOPBACK_DRIVER = "v4l2 loopback"
 
 _PROBED = 4
 """OpenCV lists no cameras on Windows and macOS, so this many numbers are tried; each costs up to a second."""
@@ -84,9 +80,9 @@ def _linux_camera(path: Path, sysfs: Path = Path("/sys/class/video4linux")) -> C
         return None  # gone since it was listed
     try:
         node = v4l2.query(handle)
-        if not node.captures or (node.driver == LOOPBACK_DRIVER and node.card == OWN_NAME):
+        if not node.captures or (node.driver == own_camera.LOOPBACK_DRIVER and node.card == own_camera.NAME):
             return None
-        return CameraInfo(str(path), node.card, v4l2.modes(handle), node.driver == LOOPBACK_DRIVER)
+        return CameraInfo(str(path), node.card, v4l2.modes(handle), node.driver == own_camera.LOOPBACK_DRIVER)
     except OSError:
         return None  # no V4L2 device, or unplugged while it was asked
     finally:
@@ -101,7 +97,7 @@ def _unreadable_camera(path: Path, sysfs: Path) -> CameraInfo | None:
         name = (sysfs / "name").read_text().strip()
     except (OSError, ValueError):
         return None
-    return None if name == OWN_NAME else CameraInfo(str(path), name)
+    return None if name == own_camera.NAME else CameraInfo(str(path), name)
 
 
 def _probed_cameras(opens: Callable[[int], bool] | None = None) -> list[CameraInfo]:

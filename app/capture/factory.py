@@ -16,6 +16,7 @@ from app.capture.naming import find_camera, is_id, spec_of
 from app.capture.standin import StandIn
 from app.capture.supervisor import SupervisedSource
 from app.capture.testpattern import TestPattern
+from app.files import exists, named
 from app.problems import SourceError
 from assets import asset
 
@@ -66,7 +67,7 @@ def _pattern(_: str, wish: Wish) -> Source:
 
 
 def _file(path: str, wish: Wish) -> Source:
-    file = Path(path).expanduser()
+    file = named(path)
     if file.is_dir():
         return FolderSource(file, fps=wish.fps, loop=wish.loop, max_side=wish.max_side)
     if file.suffix.lower() in SUFFIXES:
@@ -151,10 +152,10 @@ def parse(spec: str) -> tuple[str, str]:
         return kind, rest
     if spec.startswith("/dev/video"):
         return "camera", spec
-    if spec and Path(spec).expanduser().exists():
+    if spec and exists(named(spec)):
         return "file", spec
     if Path(spec).suffix or "/" in spec or "\\" in spec:
-        raise SourceError(f"There is no file or folder {spec}.", "Check the path.")
+        raise SourceError(f"There is no file or folder {spec}.", "Check the path, and that you may read it.")
     choices = "; ".join(f"{name}: {text}" for name, (_, text) in KINDS.items())
     raise SourceError(f"There is no source {spec!r}.", f"Choose one of these, or the path of a file. {choices}.")
 

@@ -10,6 +10,7 @@ import cv2
 
 from app.capture import BrokenFrame, EndOfSource
 from app.capture.image import MAX_SIDE, SUFFIXES, bgr, read_image
+from app.files import is_file
 from app.frame import Image
 from app.problems import Problem, SourceError
 
@@ -36,8 +37,8 @@ class VideoFileSource:
         self._path = Path(path)
         self.name = self._path.name
         self._loop = loop
-        if not self._path.is_file():
-            raise SourceError(f"There is no video {self._path}.", "Check the path.")
+        if not is_file(self._path):
+            raise SourceError(f"There is no video {self._path}.", "Check the path, and that you may read it.")
         if self._path.stat().st_size == 0:
             raise SourceError(f"{self.name} is empty.", "Copy or record the video again.")
         self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from app import own_camera
+from app.files import named
 from app.problems import SinkError
 from app.publish import Sink
 from app.publish.null import NullSink
@@ -49,9 +50,9 @@ def _v4l2(device: str, wish: Wish) -> Sink:
 
 def _pipewire(label: str, wish: Wish) -> Sink:
     _only_on_linux("pipewire")
-    from app.publish.pipewire import DEFAULT_NAME, PipeWireSink
+    from app.publish.pipewire import PipeWireSink
 
-    return PipeWireSink(wish.width, wish.height, wish.fps, label or DEFAULT_NAME)
+    return PipeWireSink(wish.width, wish.height, wish.fps, label or own_camera.NAME)
 
 
 def _virtualcam(device: str, wish: Wish) -> Sink:
@@ -66,7 +67,7 @@ def _virtualcam(device: str, wish: Wish) -> Sink:
 def _file(path: str, wish: Wish) -> Sink:
     from app.publish.file import FileSink
 
-    return FileSink(Path(path).expanduser(), wish.width, wish.height, wish.fps, realtime=wish.realtime)
+    return FileSink(named(path), wish.width, wish.height, wish.fps, realtime=wish.realtime)
 
 
 KINDS: dict[str, tuple[Callable[[str, Wish], Sink], str]] = {
@@ -109,7 +110,7 @@ def check_file(spec: str) -> None:
     """
     from app.publish.file import format_of
 
-    path = Path(_parse(spec)[1]).expanduser()
+    path = named(_parse(spec)[1])
     try:
         folder = path.is_dir()
     except OSError as error:

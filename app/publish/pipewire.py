@@ -8,13 +8,13 @@ import threading
 from fractions import Fraction
 from typing import TypeVar
 
+from app import own_camera
 from app.frame import Picture
 from app.problems import SinkError
 from app.publish import libpipewire as pw
 from app.publish import spa
 from app.publish.fit import Fitter
 
-DEFAULT_NAME = "Greenroom"
 _ANSWER_SECONDS = 3.0
 """Longest wait for PipeWire to take the camera in; it takes some 10 ms here, also on a loaded machine below 1 s."""
 
@@ -40,7 +40,7 @@ class PipeWireSink:
         SinkError: PipeWire's library or daemon is missing.
     """
 
-    def __init__(self, width: int, height: int, fps: float, label: str = DEFAULT_NAME) -> None:
+    def __init__(self, width: int, height: int, fps: float, label: str = own_camera.NAME) -> None:
         self.name = f"pipewire:{label}"
         self._width, self._height = width, height
         self._fit = Fitter((width, height))

@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from app import own_camera
 from app.capture.v4l2 import holders
 from app.frame import Picture
 from app.problems import SinkError
 from app.publish import v4l2_ioctl
 from app.publish.fit import Fitter
 
-LABEL = "Greenroom"
-DRIVER = "v4l2 loopback"
-LOAD = f"sudo modprobe v4l2loopback exclusive_caps=1 card_label={LABEL} video_nr=10"
+LOAD = f"sudo modprobe v4l2loopback exclusive_caps=1 card_label={own_camera.NAME} video_nr=10"
 INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
 _GROUP = "Join the group: sudo usermod -aG video $USER, then log in again."
 _RELOAD = f"load the module anew: sudo modprobe -r v4l2loopback && {LOAD}"
@@ -44,9 +43,9 @@ def find_loopback(device: str = "auto", *, dev: Path = Path("/dev")) -> str:
         except OSError:  # unplugged just now, or no video node: not a candidate
             continue
         else:
-            if capability.driver.decode() == DRIVER:
+            if capability.driver.decode() == own_camera.LOOPBACK_DRIVER:
                 free = capability.in_force & v4l2_ioctl.CAP_VIDEO_OUTPUT
-                found.append((not free, capability.label != LABEL, _number(node), str(node)))
+                found.append((not free, capability.label != own_camera.NAME, _number(node), str(node)))
     if found:
         return min(found)[-1]
     if forbidden:
@@ -65,7 +64,7 @@ def states(*, dev: Path = Path("/dev")) -> dict[str, str]:
             continue
         except OSError:  # unplugged just now, or no video node: not a candidate
             continue
-        if capability.driver.decode() != DRIVER:
+        if capability.driver.decode() != own_camera.LOOPBACK_DRIVER:
             continue
         free = capability.in_force & v4l2_ioctl.CAP_VIDEO_OUTPUT
         found[str(node)] = f"ready, seen as {capability.label}" if free else f"is written to. {_held(str(node))}"
@@ -176,7 +175,7 @@ def _check(handle: int, path: str) -> None:
     except OSError as error:
         raise SinkError(f"{path} is no video device.", "Choose a v4l2loopback device, or v4l2 alone.") from error
     driver = capability.driver.decode()
-    if driver != DRIVER:
+    if driver != own_camera.LOOPBACK_DRIVER:
         raise SinkError(
             f"{path} is a {driver} device ({capability.label}), not a v4l2loopback one.",
             f"Choose one that is, or v4l2 alone. {how_to_load()}",
