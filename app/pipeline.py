@@ -347,6 +347,9 @@ class Pipeline:
                     break
                 elif self._realtime and (self._shown.is_hidden(settings) or not self._shown.patience(settings.fps)):
                     self._write_card(settings)
+        except Exception as error:
+            self._error = self._error or error  # known before the sinks are closed: what they got is not the whole
+            raise
         finally:
             source = self._source
             whole = self._error is None and (source is None or source.problem is None)

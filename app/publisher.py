@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from app.frame import Picture
@@ -26,11 +28,19 @@ AT_ONCE = 0.05
 """Seconds that pictures wait for a sink that is being opened: what is there opens in a few milliseconds. A daemon that
 hangs is waited for for 3 s, and must not hold back from the other sinks that the user has just hidden something."""
 
-OPENERS = 8
-"""Sinks that may hang so at the same time."""
+LAST_SECONDS = 4.0
+"""So long the end waits for sinks that are still being opened, so that they are closed; PipeWire answers within 3."""
 
 Format = tuple[int, int, float]
 """Width, height and rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A sink that is being opened in a thread of its own, for a format."""
+
+    sink: Future[Sink]
+    format: Format
 
 
 @dataclass(slots=True)
@@ -39,7 +49,7 @@ class _Outlet:
 
     spec: str
     sink: Sink | None = None
-    opening: Future[Sink] | None = None
+    opening: _Opening | None = None
     format: Format = (0, 0, 0.0)
     problem: Problem | None = None
     retry_at: float = 0.0
@@ -66,7 +76,7 @@ class Publisher:
         self._outlets: list[_Outlet] = []
         self._format: Format = (0, 0, 0.0)
         self._unclosed: dict[str, Problem] = {}
-        self._openers = ThreadPoolExecutor(OPENERS, "open a sink")
+        self._unwanted: dict[str, _Opening] = {}
 
     def configure(self, specs: tuple[str, ...], width: int, height: int, fps: float) -> None:
         """Publish to these sinks in this size from now on; those that stay as they are are not touched.
@@ -93,10 +103,13 @@ class Publisher:
         """
         for outlet in self._outlets:
             self._renew(outlet)
-        if begun := [opening for outlet in self._outlets if (opening := self._begin_to_open(outlet))]:
+        begun = [opening.sink for outlet in self._outlets if (opening := self._begin_to_open(outlet))]
+        if begun:
             wait(begun, AT_ONCE if self._forgiving else None)
         for outlet in self._outlets:
             self._take(outlet)
+        for spec in [spec for spec, opening in self._unwanted.items() if opening.sink.done()]:
+            _close_unwanted(self._unwanted.pop(spec).sink)
 
     def write(self, picture: Picture) -> bool:
         """Write a picture of the configured size to every sink that is open.
@@ -130,37 +143,48 @@ class Publisher:
             if not whole and (abandon := getattr(outlet.sink, "abandon", None)) is not None:
                 abandon()
         errors = [error for outlet in outlets if (error := self._drop(outlet))]
-        self._openers.shutdown()
+        openings = [opening.sink for opening in self._unwanted.values()]
+        wait(openings, LAST_SECONDS)
+        for opening in openings:
+            opening.add_done_callback(_close_unwanted)  # at once, where it is done
         if errors and not self._forgiving:
             raise errors[0]
 
     def states(self) -> dict[str, str]:
         """Each sink's name, or its specification while it is not open → "open" or "lost"."""
-        return {(o.sink.name if o.sink else o.spec): ("open" if o.sink else "lost") for o in list(self._outlets)}
+        sinks = [(outlet.spec, outlet.sink) for outlet in list(self._outlets)]  # each read once: it may be dropped
+        return {sink.name if sink else spec: "open" if sink else "lost" for spec, sink in sinks}
 
     def problems(self) -> list[Problem]:
         """What is wrong with the sinks now, and which did not close well: a recording may lack its end."""
         return [o.problem for o in list(self._outlets) if o.problem] + list(dict(self._unclosed).values())
 
-    def _begin_to_open(self, outlet: _Outlet) -> Future[Sink] | None:
+    def _begin_to_open(self, outlet: _Outlet) -> _Opening | None:
         """Open a sink beside if it is due, and only then give what is begun."""
         if outlet.sink is not None or outlet.opening is not None or time.monotonic() < outlet.retry_at:
             return None
-        outlet.format = self._format
-        outlet.opening = self._openers.submit(self._open_sink, outlet.spec, *self._format)
+        if outlet.spec in self._unwanted:  # wanted again before it was open: opened twice it would be in its own way
+            outlet.opening = self._unwanted.pop(outlet.spec)
+            return None
+        outlet.opening = _Opening(_beside(self._open_sink, outlet.spec, *self._format), self._format)
         return outlet.opening
 
     def _take(self, outlet: _Outlet) -> None:
         """Take the sink that has been opened beside, if it has."""
-        if outlet.opening is None or not outlet.opening.done():
+        if outlet.opening is None or not outlet.opening.sink.done():
             return
         opening, outlet.opening = outlet.opening, None
         try:
-            outlet.sink, outlet.problem = opening.result(), None
-            self._unclosed.pop(outlet.spec, None)
-            outlet.look_at = time.monotonic() + outlet.pause
+            outlet.sink, outlet.format, outlet.problem = opening.sink.result(), opening.format, None
         except Exception as error:
             self._failed(outlet, error)
+            return
+        self._unclosed.pop(outlet.spec, None)
+        if outlet.format == self._format:
+            outlet.look_at = time.monotonic() + outlet.pause
+        else:  # it was changed meanwhile
+            outlet.look_at = 0.0
+            self._renew(outlet)
 
     def _renew(self, outlet: _Outlet) -> None:
         """Close a sink that is not as it should be, once nobody watches it, so that it is opened anew."""
@@ -189,9 +213,8 @@ class Publisher:
     def _drop(self, outlet: _Outlet) -> Exception | None:
         """Close an outlet's sink if it is open; returns what it said if it did not close well."""
         sink, outlet.sink = outlet.sink, None
-        opening, outlet.opening = outlet.opening, None
-        if opening is not None and not opening.cancel():
-            opening.add_done_callback(_close_unwanted)
+        if outlet.opening is not None:
+            self._unwanted[outlet.spec], outlet.opening = outlet.opening, None
         try:
             if sink is not None:
                 sink.close()
@@ -203,7 +226,22 @@ class Publisher:
         return None
 
 
+def _beside(open_sink: OpenSink, spec: str, width: int, height: int, fps: float) -> Future[Sink]:
+    """Open a sink in a thread of its own: a daemon's, for one that hangs for ever must not outlive the program."""
+    opened: Future[Sink] = Future()
+
+    def run() -> None:
+        try:
+            opened.set_result(open_sink(spec, width, height, fps))
+        except BaseException as error:
+            opened.set_exception(error)
+
+    threading.Thread(target=run, name=f"open {spec}", daemon=True).start()
+    return opened
+
+
 def _close_unwanted(opening: Future[Sink]) -> None:
     """Close a sink that was opened after nobody wanted it any more."""
     if opening.exception() is None:
-        opening.result().close()
+        with contextlib.suppress(Exception):
+            opening.result().close()

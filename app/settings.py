@@ -227,8 +227,8 @@ def parse(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
 def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     """Read the settings' file; a missing one gives the defaults.
 
-    A file with something wrong in it is copied beside itself as `settings.json.broken`, or moved there where it cannot
-    be read, before anything else is written, and what was wrong is returned.
+    A file with something wrong in it is copied beside itself as `settings.json.broken` before anything else is written,
+    one that cannot be read is given that name by `save`, and what was wrong is returned.
     """
     path = path or settings_path()
     try:
@@ -237,7 +237,13 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
             raise ValueError("it holds no table")
     except FileNotFoundError:
         return Settings(), []
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror})."
+        cure = (
+            f"Make it your own; until then the defaults hold, and saving them renames it to {_broken_name(path).name}."
+        )
+        return Settings(), [Problem("settings", message, cure)]
+    except ValueError as error:
         kept = _keep_broken(path)
         return Settings(), [Problem("settings", f"{path} cannot be read ({error}).", f"Using the defaults; {kept}.")]
     settings, problems = parse(values)
@@ -247,18 +253,26 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     return settings, problems
 
 
+def _broken_name(path: Path) -> Path:
+    return path.with_name(path.name + ".broken")
+
+
 def _keep_broken(path: Path) -> str:
-    broken = path.with_name(path.name + ".broken")
     try:
-        try:
-            shutil.copyfile(path, broken)
-        except OSError:
-            path.replace(
-                broken
-            )  # somebody else's, as after `sudo`: to save would put ours in its place without a trace
+        shutil.copyfile(path, _broken_name(path))
     except OSError as error:
         return f"no copy of the old file could be kept ({error})"
-    return f"the old file is kept as {broken}"
+    return f"the old file is kept as {_broken_name(path)}"
+
+
+def _put_aside(path: Path) -> None:
+    """Give a file that cannot be read, as after `sudo`, another name: a rename would put ours in its place for ever."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return
+    except OSError:
+        path.replace(_broken_name(path))
 
 
 def save(settings: Settings, path: Path | None = None) -> None:
@@ -275,6 +289,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     values = {"version": VERSION} | {name: value for name, _, value in settings.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _put_aside(path)
         with replacing(path, private=True) as file:  # whose files they name concerns nobody else
             file.write(json.dumps(values, indent=2, ensure_ascii=False).encode())
     except OSError as error:

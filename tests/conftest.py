@@ -30,6 +30,12 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", str(tmp_path / kind))
 
 
+@pytest.fixture(autouse=True)
+def patient_with_sinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, a sink that opens is there for the next picture."""
+    monkeypatch.setattr("app.publisher.AT_ONCE", 10.0)
+
+
 @pytest.fixture
 def files() -> dict[str, Path]:
     """The shipped `lite` by its files' formats."""

@@ -25,13 +25,12 @@ def no_cameras() -> list[CameraInfo]:
     return []
 
 
-@pytest.mark.parametrize("spec", ["/closed/x.mp4", "file:/closed/x.mp4"])
+@pytest.mark.parametrize("spec", ["/closed/x.mp4", "file:/closed/x.mp4", f"file:{'x' * 300}"])
 def test_a_path_that_may_not_be_looked_at_is_refused_with_a_cure(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.exists", refuse)
-    monkeypatch.setattr("pathlib.Path.is_file", refuse)
+    monkeypatch.setattr("pathlib.Path.stat", refuse)
     with pytest.raises(SourceError, match="that you may read it"):
         open_source(spec, **SIZE)
 

@@ -142,6 +142,12 @@ def test_a_cut_out_is_straight_where_the_mask_is_unsure_everywhere() -> None:
     bgra = np.zeros((90, 160, 4), np.uint8)
     Compositor(160, 90).cut_out(view, bgra)
     np.testing.assert_allclose(bgra.reshape(-1, 4).mean(0), [200, 200, 200, 128], atol=2)
+    room = draw(3, 640, 360)
+    faint = view_of(from_bgr(room), np.full((360, 640), 8, np.uint8))
+    bgra = np.zeros((360, 640, 4), np.uint8)
+    Compositor(640, 360).cut_out(faint, bgra)
+    assert not contains_raw_background(np.ascontiguousarray(bgra[..., :3])), "nor with its alpha dropped"
+    assert bgra[..., :3].std() < 0.1 * room.std()
 
 
 @pytest.mark.parametrize("effect", ["blur", "image", "colour", "alpha", "none"])

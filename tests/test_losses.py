@@ -113,6 +113,11 @@ def test_a_gap_between_parts_of_somebody_weighs_more() -> None:
     assert between[..., 90:150, 144:160].min() == 1
     assert between[..., 10:40, :].max() == between[..., :, 290:].max() == 0
     assert (between * truth).max() == 0
+    high = torch.zeros(1, 1, 216, 384)
+    high[..., 16:, 100:368] = 1  # the room above a head, and beside a shoulder
+    assert gaps(high).max() == 0
+    high[..., 116:, 190:206] = 0  # an arm and the body, down to the frame's edge
+    assert gaps(high)[..., 124:200, 192:204].min() == 1
     taken, beside = (torch.where(truth > 0, 6.0, -6.0) for _ in range(2))
     taken[..., 100:140, 144:160] = beside[..., 100:140, 320:336] = 6.0
     plainly = [float(cross_entropy(logits, truth, 4.0)) for logits in (taken, beside)]

@@ -359,6 +359,29 @@ def test_an_error_in_the_work_is_known_before_the_file_is_closed(monkeypatch: py
     assert sink.closed and sink.abandoned
 
 
+def test_a_conversion_that_fails_at_one_sink_leaves_the_other_s_file_incomplete() -> None:
+    class Full(RecordingSink):
+        def write(self, picture: Picture) -> None:
+            if len(self.pictures) > 3:
+                raise SinkError("The disk is full.", "Make room.")
+            super().write(picture)
+
+    sinks: dict[str, RecordingSink] = {"a": Full(), "b": Abandoned()}
+    pipeline = Pipeline(
+        BASE.replace(sinks=("b", "a")),
+        realtime=False,
+        loop=False,
+        supervise=lambda s: SupervisedSource(lambda: Numbered(count=300), realtime=False),
+        open_sink=lambda spec, *_: sinks[spec],
+    )
+    RUNNING.append(pipeline)
+    pipeline.start()
+    with pytest.raises(SinkError, match="disk is full"):
+        until(lambda: pipeline.wait(0.1))
+    pipeline.stop()
+    assert sinks["b"].closed and getattr(sinks["b"], "abandoned", False)
+
+
 def test_it_stops_at_once_whatever_it_does(sink: RecordingSink, network: list[Callable[[], object]]) -> None:
     pipeline = make(sink, Numbered(pause=0.005))
     pipeline.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -118,40 +119,78 @@ class Hanging:
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.asked: list[str] = []
         self.opened: list[FakeSink] = []
 
     def __call__(self, spec: str, width: int, height: int, fps: float) -> FakeSink:
+        self.asked.append(spec)
         if spec == "slow":
             self.go.wait(10)
         self.opened.append(FakeSink((width, height)))
         return self.opened[-1]
 
 
-def test_a_sink_that_hangs_while_it_opens_holds_no_other_up() -> None:
-    publisher = Publisher(opener := Hanging())
-    picture = Picture(0, 0.0, card(64, 48))
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Hanging:
+    monkeypatch.setattr(module, "AT_ONCE", 0.2)
+    return Hanging()
+
+
+def tend(publisher: Publisher, states: dict[str, str]) -> None:
+    """Tend until the sinks are so."""
+    end = time.monotonic() + 10
+    while publisher.states() != states:
+        assert time.monotonic() < end
+        publisher.tend()
+
+
+def test_a_sink_that_hangs_while_it_opens_holds_no_other_up(hanging: Hanging) -> None:
+    publisher, picture = Publisher(hanging), Picture(0, 0.0, card(64, 48))
     publisher.configure(("slow", "quick"), 64, 48, 30)
+    tend(publisher, {"slow": "lost", "fake": "open"})
     for _ in range(3):
         publisher.tend()
         assert publisher.write(picture)
-    assert opener.opened[0].written == 3
-    assert publisher.states() == {"slow": "lost", "fake": "open"}
-    opener.go.set()
-    while publisher.states() != {"fake": "open"}:
-        publisher.tend()
+    assert hanging.opened[0].written == 3
+    hanging.go.set()
+    tend(publisher, {"fake": "open"})
     publisher.write(picture)
-    assert [sink.written for sink in opener.opened] == [4, 1]
+    assert [sink.written for sink in hanging.opened] == [4, 1]
     publisher.close()
-    assert all(sink.closed for sink in opener.opened)
+    assert all(sink.closed for sink in hanging.opened)
 
 
-def test_what_opens_after_nobody_wants_it_any_more_is_closed() -> None:
-    publisher = Publisher(opener := Hanging())
+def test_what_opens_after_nobody_wants_it_any_more_is_closed(hanging: Hanging) -> None:
+    publisher = Publisher(hanging)
     publisher.configure(("slow",), 64, 48, 30)
     publisher.configure(("quick",), 64, 48, 30)
-    opener.go.set()
+    tend(publisher, {"fake": "open"})
+    hanging.go.set()
     publisher.close()
-    assert len(opener.opened) == 2 and all(sink.closed for sink in opener.opened)
+    assert len(hanging.opened) == 2 and all(sink.closed for sink in hanging.opened)
+
+
+def test_what_is_wanted_again_while_it_opens_is_opened_once(hanging: Hanging) -> None:
+    publisher = Publisher(hanging)
+    for specs in (("slow",), (), ("slow",)):
+        publisher.configure(specs, 64, 48, 30)
+    hanging.go.set()
+    tend(publisher, {"fake": "open"})
+    assert hanging.asked == ["slow"]
+    publisher.close()
+
+
+def test_a_size_that_changes_while_a_sink_opens_is_the_sink_s_at_once(hanging: Hanging) -> None:
+    publisher = Publisher(hanging)
+    publisher.configure(("slow",), 64, 48, 30)
+    publisher.configure(("slow",), 128, 96, 30)
+    hanging.go.set()
+    end = time.monotonic() + 10
+    while [sink.size for sink in hanging.opened if not sink.closed] != [(128, 96)]:
+        assert time.monotonic() < end
+        publisher.tend()
+        assert not any(sink.written for sink in hanging.opened)
+    publisher.close()
 
 
 def test_a_sink_that_fails_is_closed_after_the_others_have_the_picture() -> None:

@@ -98,11 +98,22 @@ def test_a_file_that_cannot_be_read_is_moved_beside_before_another_takes_its_pla
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_text", refuse)
-        patch.setattr("app.settings.shutil.copyfile", refuse)
+        patch.setattr(Path, "open", refuse)
         settings, (problem,) = load(path)
-    assert settings == Settings() and "Permission denied" in problem.message
-    save(settings, path)
+        assert settings == Settings() and "Permission denied" in problem.message and "own" in problem.cure
+        assert [found.name for found in tmp_path.iterdir()] == [path.name], "only to look changes nothing"
+        save(settings, path)
     assert (tmp_path / "settings.json.broken").read_bytes() == old
+    assert load(path) == (Settings(), [])
+
+
+def test_a_file_of_which_no_copy_can_be_kept_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"blur": 7, "hologram": true}')
+    (tmp_path / "settings.json.broken").mkdir()
+    settings, problems = load(path)
+    assert settings.blur == 7 and any("no copy" in problem.cure.lower() for problem in problems)
+    assert load(path)[0].blur == 7
 
 
 @pytest.mark.parametrize(

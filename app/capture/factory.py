@@ -68,7 +68,7 @@ def _pattern(_: str, wish: Wish) -> Source:
 
 def _file(path: str, wish: Wish) -> Source:
     file = named(path)
-    if file.is_dir():
+    if exists(file) and file.is_dir():
         return FolderSource(file, fps=wish.fps, loop=wish.loop, max_side=wish.max_side)
     if file.suffix.lower() in SUFFIXES:
         return ImageSource(file, fps=wish.fps, loop=wish.loop, max_side=wish.max_side)

@@ -92,9 +92,8 @@ class Compositor:
         band = self._find(_alpha_of(view))
         if len(band) > MAX_BAND * self._band.size:
             if keep_colour:
-                np.copyto(out, view.frame)
-            else:
-                self._blend_plainly(view, out)
+                _fill_with_mean_colour(view, out)
+            self._blend_plainly(view, out)
             return
         self._copy_inside(view.frame, out)
         if len(band):
@@ -220,6 +219,15 @@ def _sample(planes: Sequence[Image | Floats], x: Floats, y: Floats) -> list[Any]
     u, v = folded
     found = (cv2.remap(p, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for p in planes)
     return [samples.reshape(-1)[: len(x)] for samples in found]
+
+
+def _fill_with_mean_colour(view: View, out: Image) -> None:
+    """Fill a picture with the person's mean colour, which shows no room where hardly anybody is."""
+    alpha = _alpha_of(view)
+    weight = max(float(cv2.sumElems(alpha)[0]), 1.0)
+    for camera, plane in zip((view.half, *planes(view.frame)[1:]), planes(out), strict=True):
+        total = cv2.sumElems(cv2.multiply(camera, alpha, dtype=cv2.CV_32F))[0]
+        plane.fill(round(total / weight))
 
 
 def _plain_blend(camera: Image, alpha: Image, target: Image) -> None:

@@ -15,7 +15,7 @@ Inputs:
 Outputs:
     picture: uint8 I420 (H * 3 // 2, W), to be published only when `trust` says so.
     trust: float32 (3,), the network's least and greatest alpha, and a sum that is finite only if all of it and of what
-        settles it is.
+        settles it is; the least alpha once settled where that is somebody everywhere.
     mask_after, luminance_after: for the next run; they can stay on the device.
 """
 
@@ -32,6 +32,7 @@ from app.compose.plan import Plan, blurring, cells
 from app.compose.tape import Floats, Tape
 from app.matte import refine, temporal
 from models import settle
+from models.segmenter import SATURATED
 
 YUV = np.array(
     [[102760, 528482, 269484], [460324, -305135, -155188], [-74448, -385875, 460324]], np.float32
@@ -58,7 +59,7 @@ def build(plan: Plan, network: Path) -> bytes:
     tape.nodes += net.graph.node
     mask = tape.shaped(net.graph.output[0].name, 1, 1, *small)
     answer, settled = _settle(tape, picture, looked, mask, small)
-    _judge(tape, mask, answer)
+    _judge(tape, mask, answer, settled)
     mask = settled
     camera = _convert(tape, bgr, size)
     luminance = _luminance(tape, camera[2], plan, small)
@@ -78,11 +79,13 @@ def _shrink(tape: Tape, bgr: str, size: tuple[int, int], target: tuple[int, int]
     return x
 
 
-def _judge(tape: Tape, mask: str, answer: str) -> None:
+def _judge(tape: Tape, mask: str, answer: str, settled: str) -> None:
+    least_settled = tape.shaped(tape.do("ReduceMin", settled, keepdims=0), 1)
     parts = [tape.shaped(tape.do(f"Reduce{what}", mask, keepdims=0), 1) for what in ("Min", "Max", "Sum")]
     # Unclipped: some runtimes' Clip makes a number of what is none.
     total = tape.do("Add", parts[2], tape.shaped(tape.do("ReduceSum", answer, keepdims=0), 1))
-    tape.do("Concat", *parts[:2], total, axis=0, name="trust")
+    least = tape.do("Where", tape.do("Greater", least_settled, SATURATED), least_settled, parts[0])
+    tape.do("Concat", least, parts[1], total, axis=0, name="trust")
 
 
 def _settle(tape: Tape, picture: str, size: tuple[int, int], mask: str, small: tuple[int, int]) -> tuple[str, str]:

@@ -49,8 +49,10 @@ def highest(x: Tensor, size: int = RIM) -> Tensor:
 
 def gaps(truth: Tensor) -> Tensor:
     """What is between parts of somebody (N, 1, h, w), 1 where it is: the room that a closing over `GAP` fills."""
-    small = F.avg_pool2d(truth, COARSE)
+    # Beyond the border is room: else all that is narrow between somebody and it would be a gap, as above a head.
+    small = F.pad(F.avg_pool2d(truth, COARSE), (GAP // 2,) * 4)
     closed = -highest(-highest(small, GAP), GAP)
+    closed = closed[..., GAP // 2 : -(GAP // 2), GAP // 2 : -(GAP // 2)]
     return (F.interpolate(closed, truth.shape[2:]) - truth).clamp(min=0)
 
 
