@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from test_golden import clip_frames
 
 from models import settle
-from models.evaluation import groups, photographs, rooms, settling, skin
+from models.evaluation import flat, groups, photographs, rooms, settling, skin
 from models.evaluation.__main__ import open_network
 from models.evaluation.failures import distance, fails, worst
 from models.evaluation.groups import Scored
@@ -234,6 +234,19 @@ def test_photographs_are_scored_by_their_hand_made_masks(
     (tmp_path / "masks" / "vik_2.png").unlink()
     assert photographs.main() == 1
     assert "lacks vik_2.jpg; gather models/cards/wild.csv" in capsys.readouterr().err
+
+
+def test_people_are_made_flat_in_every_way_of_the_table() -> None:
+    frame, matte = clip_frames()[0]
+    alpha = np.asarray(cv2.resize(matte.astype(np.float32), frame.shape[1::-1]) > 0.5, np.float32)
+    ways = flat.flattened(3, frame, alpha)
+    assert len(ways) == len(flat.HOW) and ways[0] is frame
+    texture = [np.median(np.abs(cv2.Laplacian(way, cv2.CV_32F)[alpha > 0])) for way in ways]
+    assert texture[1] < texture[0]
+    assert len(np.unique(ways[2][..., 1])) < 0.2 * len(np.unique(frame[..., 1]))
+    assert np.array_equal(ways[3][alpha == 0], frame[alpha == 0])
+    assert np.array_equal(ways[3][alpha > 0], ways[2][alpha > 0])
+    assert all(np.array_equal(way, again) for way, again in zip(ways, flat.flattened(3, frame, alpha), strict=True))
 
 
 def test_raw_leaves_settling_out_and_can_be_followed() -> None:
