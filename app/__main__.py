@@ -30,9 +30,11 @@ def window(arguments: argparse.Namespace) -> int:
     settings, problems = _settings(arguments)
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         if os.environ.get("QT_QPA_PLATFORM", "") == "":
-            print("No display, so no window: writing greenroom-out.mp4 instead, 10 s at most.", file=sys.stderr)
+            from app.headless import OWN_OUTPUT
+
+            print(f"No display, so no window: writing {OWN_OUTPUT} instead, 10 s at most.", file=sys.stderr)
             arguments.seconds, arguments.json = 10.0, False
-            return _run(settings.replace(sinks=("greenroom-out.mp4",)), problems, arguments)
+            return _run(settings.replace(sinks=(OWN_OUTPUT,)), problems, arguments)
     from app.gui import run_window
 
     return run_window(settings, problems)

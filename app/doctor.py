@@ -46,8 +46,8 @@ def text(findings: list[Finding]) -> str:
 def _settings() -> Iterator[Finding]:
     path = settings_file.settings_path()
     _, problems = settings_file.load(path)
-    found = "; ".join(str(p) for p in problems) or str(path)
-    yield Finding("settings", not problems, found, "Save the settings in the window once." if problems else "")
+    found = " ".join(p.message for p in problems) or str(path)
+    yield Finding("settings", not problems, found, " ".join(dict.fromkeys(p.cure for p in problems)))
 
 
 def _cameras() -> Iterator[Finding]:

@@ -31,6 +31,9 @@ from backends import BackendError
 from models.manifest import ModelError
 from models.segmenter import UntrustedMask
 
+OWN_OUTPUT = "greenroom-out.mp4"
+"""What is written where there is no display; no user named it, so it is written anew each time."""
+
 POLL_SECONDS = 0.25
 """Pause between two looks at the pipeline's status."""
 
@@ -47,6 +50,8 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     _check(settings)
     rate = _file_rate(settings)
     convert = rate > 0 and all(is_file(spec) for spec in settings.sinks)
+    if convert and parse(settings.source)[0] != "file":
+        settings = settings.replace(sinks=tuple(_beside_older(spec) for spec in settings.sinks))
     pipeline = _converter(settings, rate) if convert else Pipeline(settings)
     if not as_json:
         print(
@@ -81,6 +86,13 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     return 1 if not status.published or (convert and status.problems) else 0
 
 
+def _beside_older(spec: str) -> str:
+    """A file to write the bundled clip to: with a camera it would be a recording, which replaces nothing."""
+    from app.publish.file import free
+
+    return spec if spec == OWN_OUTPUT else f"file:{free(named(spec.removeprefix('file:')))}"
+
+
 def _check(settings: Settings) -> None:
     """Raise `GreenroomError` for what is known to fail: a window goes on and says so; here nobody may be looking."""
     build_effect(settings)
@@ -89,12 +101,14 @@ def _check(settings: Settings) -> None:
     except ModelError as error:
         raise GreenroomError(str(error)) from error
     kind, path = parse(settings.source)
-    source = named(path)
+    shown = {"image": settings.image, "video": settings.video}.get(settings.effect, "")
+    read = {"source": path if kind == "file" else "", "background": shown}
     for spec in filter(is_file, settings.sinks):
         check_file(spec)
         sink = named(spec.removeprefix("file:"))
-        if kind == "file" and exists(sink) and exists(source) and sink.samefile(source):
-            raise GreenroomError(f"{spec} is the source itself.", "Give the sink another name.")
+        for what, name in read.items():
+            if name and exists(sink) and exists(named(name)) and sink.samefile(named(name)):
+                raise GreenroomError(f"{spec} is the {what} itself.", "Give the sink another name.")
 
 
 def _file_rate(settings: Settings) -> float:
@@ -169,14 +183,24 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     frames = open_source(source, width=1280, height=720, fps=30, loop=False)
     try:
         loaded = load_known(settings, realtime=False)
-    except (ModelError, BackendError) as error:
+    except ModelError as error:
         raise GreenroomError(str(error)) from error
+    except BackendError as error:
+        raise GreenroomError(
+            f"{error}.", "Name another --device or --backend, or auto; see `greenroom devices`."
+        ) from error
     alone = isinstance(frames, FolderSource) and not temporal
     matter = Matter(unhurried(loaded).look, temporal=temporal, refine=refine, alone=alone)
     total = getattr(frames, "length", None) or len(getattr(frames, "paths", [])) or None
     started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:
-        count, problem = _write_mattes(frames, matter, folder, bar)
+        written: list[str] = []
+        try:
+            problem = _write_mattes(frames, matter, folder, bar, written)
+        except KeyboardInterrupt:
+            print(f"Stopped: {len(written)} alphas in {folder}.", file=sys.stderr)
+            raise
+    count = len(written)
     frames.close()
     loaded.session.close()
     seconds = time.monotonic() - started
@@ -188,15 +212,15 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     return 0
 
 
-def _write_mattes(source: Source, matter: Matter, folder: Path, bar: tqdm) -> tuple[int, Problem | None]:
-    """How many alphas were written, and what is wrong with a source that ended before its time."""
-    count = 0
+def _write_mattes(source: Source, matter: Matter, folder: Path, bar: tqdm, written: list[str]) -> Problem | None:
+    """Write the alphas, and note their names; what is wrong with a source that ended before its time."""
     try:
-        for _ in write_mattes(source, matter, folder):
-            count += 1
+        for name in write_mattes(source, matter, folder):
+            written.append(name)
             bar.update()
     except EndOfSource as end:
-        return count, end.problem
+        return end.problem
     except (BackendError, UntrustedMask) as error:
-        raise GreenroomError(f"The network failed at frame {count}: {error}", "Try another --backend.") from error
-    return count, None
+        message = f"The network failed at frame {len(written)}: {error}"
+        raise GreenroomError(message, "Try another --backend.") from error
+    return None

@@ -14,6 +14,7 @@ import numpy as np
 from app.capture import BrokenFrame, EndOfSource, Source
 from app.capture.file import FolderSource
 from app.compose.planes import double
+from app.files import cure, exists
 from app.frame import Image
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
@@ -94,9 +95,27 @@ def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
             log.warning("%s", error)
             continue
         path = folder / name
+        if _is_no_alpha(path):
+            raise GreenroomError(f"{path} is another picture.", "Write the alphas to another folder.")
         _, png = cv2.imencode(".png", matter(frame), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         try:
             path.write_bytes(np.asarray(png).tobytes())
         except OSError as error:
-            raise GreenroomError(f"{path} cannot be written ({error.strerror}).", "Make room on the disk.") from error
+            raise GreenroomError(
+                f"{path} cannot be written ({error.strerror}).", cure(error, "Choose another folder.")
+            ) from error
         yield name
+
+
+def _is_no_alpha(path: Path) -> bool:
+    """Whether something has this name that is no older alpha, which may be replaced: an 8-bit gray PNG.
+
+    Its header says so: 8 bytes of signature, 4 + 4 of the first chunk's length and kind, width, height, depth, colours.
+    """
+    if not exists(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(26)[24:] != b"\x08\x00"
+    except OSError:
+        return False  # to write it says why

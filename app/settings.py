@@ -8,9 +8,9 @@ broken are reported, replaced by their defaults, and the broken file is kept bes
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,9 @@ from app.problems import Problem, SettingsError
 from backends import BACKENDS
 
 VERSION = 3
+
+LONGEST = 60
+"""Characters of a wrong value that are told: a number may have thousands."""
 """The file's version; `_MIGRATIONS` lifts older files."""
 
 NETWORK_SETTINGS = ("model", "backend", "device", "precision", "threads", "cpu_limit", "quiet_on_battery", "fps")
@@ -73,7 +76,7 @@ class Settings:
         "1280x720",
         "Width × height of the published picture, even numbers.",
         flag="--size",
-        pattern=r"\d{1,4}x\d{1,4}",
+        pattern=r"\d{1,6}x\d{1,6}",
     )
     fps: int = _option(
         30,
@@ -94,7 +97,7 @@ class Settings:
     )
     show_room: bool = _option(
         False,
-        "The user said that the raw room may be seen: without it `none` is refused.",
+        "The user said that the raw room may be seen, in this run alone: without it `none` is refused.",
         flag="--show-room",
     )
     mirror: bool = _option(False, "Mirror the picture left to right.", flag="--mirror")
@@ -173,7 +176,7 @@ def _check(name: str, option: Option, value: Any, kind: Any) -> None:
     if kind is int and not option.minimum <= value <= option.maximum:
         raise SettingsError(f"{name} is {value}.", f"Give a number from {option.minimum:g} to {option.maximum:g}.")
     if option.pattern and not re.fullmatch(option.pattern, value):
-        raise SettingsError(f"{name} is {value!r}.", f"It must look like {getattr(Settings, name)!r}.")
+        raise SettingsError(f"{name} is {repr(value)[:LONGEST]}.", f"It must look like {getattr(Settings, name)!r}.")
 
 
 def settings_path() -> Path:
@@ -239,9 +242,7 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
         return Settings(), []
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror})."
-        cure = (
-            f"Make it your own; until then the defaults hold, and saving them renames it to {_broken_name(path).name}."
-        )
+        cure = f"Make it your own; until then the defaults hold, and saving them renames it to {path.name}.broken."
         return Settings(), [Problem("settings", message, cure)]
     except ValueError as error:
         kept = _keep_broken(path)
@@ -249,20 +250,25 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     settings, problems = parse(values)
     if problems:
         kept = _keep_broken(path)
-        problems.append(Problem("settings", f"{path} had {len(problems)} wrong entries.", f"{kept.capitalize()}."))
+        problems.append(Problem("settings", f"{path} had wrong entries: {len(problems)}.", f"{kept.capitalize()}."))
     return settings, problems
 
 
-def _broken_name(path: Path) -> Path:
-    return path.with_name(path.name + ".broken")
+def _broken_names(path: Path) -> Iterator[Path]:
+    """settings.json.broken, then with -2, -3 and so on: an older one may be the only copy of what it holds."""
+    yield path.with_name(f"{path.name}.broken")
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.name}.broken-{number}")
 
 
 def _keep_broken(path: Path) -> str:
     try:
-        shutil.copyfile(path, _broken_name(path))
+        content = path.read_bytes()
+        kept = next(k for k in _broken_names(path) if not k.exists() or (k.is_file() and k.read_bytes() == content))
+        kept.write_bytes(content)
     except OSError as error:
         return f"no copy of the old file could be kept ({error})"
-    return f"the old file is kept as {_broken_name(path)}"
+    return f"the old file is kept as {kept}"
 
 
 def _put_aside(path: Path) -> None:
@@ -272,7 +278,7 @@ def _put_aside(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError:
-        path.replace(_broken_name(path))
+        path.replace(next(name for name in _broken_names(path) if not name.exists()))
 
 
 def save(settings: Settings, path: Path | None = None) -> None:

@@ -136,6 +136,36 @@ def test_matte_loses_no_picture_to_its_neighbour_or_itself(tmp_path: Path, capsy
     assert (folder / "b.png").read_bytes() == before
 
 
+def test_matte_replaces_alphas_but_no_other_picture(
+    tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "000000.png"), np.zeros((9, 16), np.uint8))
+    holiday = tmp_path / "000001.png"
+    cv2.imwrite(str(holiday), draw(1, 32, 18))
+    before = holiday.read_bytes()
+    assert main(["matte", str(short_clip), str(tmp_path), "--backend", "onnxruntime"]) == 1
+    assert "000001.png is another picture. Write the alphas to another folder." in capsys.readouterr().err
+    assert holiday.read_bytes() == before
+    assert cv2.imread(str(tmp_path / "000000.png"), cv2.IMREAD_UNCHANGED).shape == (360, 640)
+
+
+def test_a_background_is_not_written_over(tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video = tmp_path / "beach.mp4"
+    video.write_bytes(short_clip.read_bytes())
+    command = ["run", *QUICK, "--source", str(short_clip), "--effect", "video", "--video", str(video)]
+    assert main([*command, "--sink", str(video)]) == 1
+    assert "beach.mp4 is the background itself" in capsys.readouterr().err
+    assert video.read_bytes() == short_clip.read_bytes()
+
+
+def test_the_bundled_clip_replaces_no_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a camera the same command records, and yesterday's recording must not be lost for its being unplugged."""
+    (out := tmp_path / "me.mp4").write_bytes(b"yesterday")
+    assert main(["run", *QUICK, "--source", "clip", "--effect", "colour", "--sink", str(out), "--seconds", "0.5"]) == 0
+    assert "me-2.mp4" in capsys.readouterr().err
+    assert out.read_bytes() == b"yesterday" and frames_of(tmp_path / "me-2.mp4")
+
+
 def test_a_conversion_of_which_nothing_can_be_read_ends_with_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,15 +110,29 @@ def test_a_file_that_cannot_be_read_is_moved_beside_before_another_takes_its_pla
 def test_a_file_of_which_no_copy_can_be_kept_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.json"
     path.write_text('{"blur": 7, "hologram": true}')
-    (tmp_path / "settings.json.broken").mkdir()
-    settings, problems = load(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        settings, problems = load(path)
     assert settings.blur == 7 and any("no copy" in problem.cure.lower() for problem in problems)
     assert load(path)[0].blur == 7
+
+
+def test_older_broken_files_are_kept_and_the_same_one_once(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    for content in ('{"first', '{"first', '{"second"', '{"first'):
+        path.write_text(content)
+        assert load(path)[1]
+    kept = sorted(tmp_path.glob("*.broken*"))
+    assert [(file.name, file.read_text()) for file in kept] == [
+        ("settings.json.broken", '{"first'),
+        ("settings.json.broken-2", '{"second"'),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("size", "16384x16384"),
         ("size", "1280x721"),
         ("size", "9" * 5000 + "x2"),
         ("size", "0x0"),

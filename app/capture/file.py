@@ -39,6 +39,8 @@ class VideoFileSource:
         self._loop = loop
         if not is_file(self._path):
             raise SourceError(f"There is no video {self._path}.", "Check the path, and that you may read it.")
+        if not os.access(self._path, os.R_OK):
+            raise SourceError(f"{self._path} may not be read.", "Check the file's permissions.")
         if self._path.stat().st_size == 0:
             raise SourceError(f"{self.name} is empty.", "Copy or record the video again.")
         self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)

@@ -153,6 +153,8 @@ def _parse(spec: str) -> tuple[str, str]:
         return kind, rest
     if spec.startswith("/dev/video"):
         return "v4l2", spec
+    if not spec:
+        raise SinkError("A sink has no name.", f"Name a file, or choose one of: {', '.join(KINDS)}.")
     return "file", spec
 
 

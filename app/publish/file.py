@@ -130,7 +130,7 @@ class FileSink:
     def _put_in_place(self) -> None:
         """Give a conversion its name; an incomplete one replaces nothing."""
         whole = self._whole and self._failure is None
-        target = self.path if whole else next(p for p in _names(self.path) if not p.exists())
+        target = self.path if whole else free(self.path)
         try:
             self._file.path.replace(target)
         except OSError as error:
@@ -217,6 +217,11 @@ def _create(path: Path) -> _Output:
         except FileExistsError:
             continue
     raise AssertionError("names never end")
+
+
+def free(path: Path) -> Path:
+    """The path, or where something has that name the first with -2, -3 and so on that is free."""
+    return next(name for name in _names(path) if not name.exists())
 
 
 def _names(path: Path) -> Iterator[Path]:
