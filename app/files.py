@@ -51,7 +51,7 @@ def exists(path: Path) -> bool:
         return False
 
 
-def is_file(path: Path) -> bool:
+def file_exists(path: Path) -> bool:
     """Whether a file is there, likewise."""
     return exists(path) and path.is_file()
 

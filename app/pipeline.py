@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -31,13 +31,13 @@ from app.intake import Intake
 from app.loaded import Loaded
 from app.problems import GreenroomError, Problem
 from app.processor import DRESS_SETTINGS, FORGET_SECONDS, Processor, Work
-from app.publish.factory import open_sink
+from app.publish import factory
 from app.publisher import OpenSink, Publisher
 from app.segmentation import Loader
 from app.settings import NETWORK_SETTINGS, Settings
 from app.shown import CARD_SECONDS, Shown
 from app.slot import Slot
-from app.status import Status, Stopwatch
+from app.status import Rate, Status, Stopwatch
 from backends import BackendError
 
 EARLY = 0.25
@@ -49,9 +49,6 @@ FASTER = 1.1
 
 PATIENCE = 30
 """So many untrusted masks in a row make a device suspect, and another is tried: one second."""
-
-COUNTED_SECONDS = 2.0
-"""The rate that is told is of so long: at the most that the settings allow, 120 a second, 240 pictures."""
 
 Supervise = Callable[[Settings], SupervisedSource]
 
@@ -78,8 +75,8 @@ class Pipeline:
     ) -> None:
         self._settings = settings
         self._realtime = realtime
-        self._supervise = supervise or (lambda s: _supervise(s, loop=loop, realtime=realtime))
-        self._publisher = Publisher(open_sink or _sink_opener(realtime), forgiving=realtime)
+        self._supervise = supervise or partial(_supervise, loop=loop, realtime=realtime)
+        self._publisher = Publisher(open_sink or partial(factory.open_sink, realtime=realtime), forgiving=realtime)
         self._inbox: Slot[Frame] = Slot(patient=not realtime)
         self._outbox: Slot[Picture] = Slot(patient=not realtime)
         self._frames, self._pictures, self._cutouts = Buffers(), Buffers(), Buffers()
@@ -96,7 +93,7 @@ class Pipeline:
         self._sinks_configured: tuple[Any, ...] = ()
         self._protected = True
         self._shown = Shown()
-        self._times: deque[float] = deque(maxlen=256)
+        self._rate = Rate()
         self._preview: Image | None = None
         self._preview_lock = threading.Lock()
         self._error: Exception | None = None
@@ -152,7 +149,7 @@ class Pipeline:
 
     def status(self) -> Status:
         """A snapshot of how things are."""
-        source, loaded, now = self._source, self._loaded, time.monotonic()
+        source, loaded = self._source, self._loaded
         problems = [
             source.problem if source else None,
             self._loader.problem,
@@ -160,7 +157,6 @@ class Pipeline:
             *(dict(self._processor.problems) if self._processor else {}).values(),
             *self._publisher.problems(),
         ]
-        recent = [t for t in list(self._times) if now - t < COUNTED_SECONDS]
         failed = loaded is None and self._loader.problem is not None
         return Status(
             source=source.state if source else "opening",
@@ -170,7 +166,7 @@ class Pipeline:
             protected=self._protected,
             card=self._shown.card,
             sinks=self._publisher.states(),
-            fps=len(recent) / COUNTED_SECONDS,
+            fps=self._rate.at(time.monotonic()),
             captured=self._captured,
             published=self._published,
             covered=self._covered,
@@ -203,8 +199,7 @@ class Pipeline:
                 self._outbox.close()
 
     def _capture(self) -> None:
-        seq, due = 0, 0.0
-        scene, mirror = 0, self._settings.mirror
+        seq, due, scene, mirror = 0, 0.0, 0, self._settings.mirror
         while True:
             self._source_changed.clear()
             if self._stopping.is_set():  # looked at after the clearing: whoever stops sets both, this one first
@@ -386,7 +381,7 @@ class Pipeline:
         now = time.monotonic()
         self._stopwatch.add("publish", now - start)
         self._stopwatch.add("total", now - picture.captured_at)
-        self._times.append(now)
+        self._rate.add(now)
         self._published += taken
         self._show(instead.i420 if hidden else picture.i420)
         if hidden:
@@ -403,7 +398,3 @@ class Pipeline:
 def _supervise(settings: Settings, *, loop: bool, realtime: bool) -> SupervisedSource:
     width, height = settings.dimensions
     return supervise(settings.source, width=width, height=height, fps=settings.fps, loop=loop, realtime=realtime)
-
-
-def _sink_opener(realtime: bool) -> OpenSink:
-    return lambda spec, width, height, fps: open_sink(spec, width, height, fps, realtime=realtime)

@@ -243,5 +243,5 @@ def _beside(open_sink: OpenSink, spec: str, width: int, height: int, fps: float)
 def _close_unwanted(opening: Future[Sink]) -> None:
     """Close a sink that was opened after nobody wanted it any more."""
     if opening.exception() is None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # of a sink that nobody wants nobody need be told
             opening.result().close()

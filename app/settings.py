@@ -250,7 +250,9 @@ def load(path: Path | None = None) -> tuple[Settings, list[Problem]]:
     settings, problems = parse(values)
     if problems:
         kept = _keep_broken(path)
-        problems.append(Problem("settings", f"{path} had wrong entries: {len(problems)}.", f"{kept.capitalize()}."))
+        problems.append(
+            Problem("settings", f"{path} had wrong entries: {len(problems)}.", f"{kept[0].upper()}{kept[1:]}.")
+        )
     return settings, problems
 
 

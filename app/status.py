@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,11 @@ from app.problems import Problem
 WINDOW = 300
 """Timings are kept for the last 300 frames: ten seconds at 30 fps, long enough for a steady p95."""
 
+COUNTED_SECONDS = 2.0
+"""A rate is of so long."""
+
+MOST = 256
+"""Pictures that count: at the 120 a second that the settings allow at most, 240 come in that time."""
 
 STAGES = ("fit", "convert", "segment", "refine", "compose", "publish", "total")
 """What is timed, in the order of a frame's way: scaled to the published size; BGR → I420; the network with its
@@ -60,6 +66,21 @@ class Status:
     dropped: int = 0
     timings: dict[str, Timing] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+
+class Rate:
+    """How often something comes; one writer, any reader."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=MOST)
+
+    def add(self, now: float) -> None:
+        """Note that it came, in seconds of a steady clock."""
+        self._times.append(now)
+
+    def at(self, now: float) -> float:
+        """Times a second, of the last `COUNTED_SECONDS`."""
+        return sum(now - time < COUNTED_SECONDS for time in list(self._times)) / COUNTED_SECONDS
 
 
 class Stopwatch:

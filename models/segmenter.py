@@ -19,7 +19,7 @@ pixels. A phone's 9:16 on 16:9 is 3.2."""
 
 SATURATED = 0.99
 """No picture, of a covered lens neither, is of somebody everywhere. The mask of a driver whose numbers have overflowed
-may be, and would show all of the room. (On 40 close-ups of skin-coloured noise the least alpha is at most 0.03.)"""
+may be, and would show all of the room. tests/test_network.py holds hands before the lens far from it."""
 
 SIZES = 3
 """So many sizes of masks are settled without buffers being made anew: a tall camera's whole frames are padded, its

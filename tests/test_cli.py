@@ -140,8 +140,7 @@ def test_matte_replaces_alphas_but_no_other_picture(
     tmp_path: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite(str(tmp_path / "000000.png"), np.zeros((9, 16), np.uint8))
-    holiday = tmp_path / "000001.png"
-    cv2.imwrite(str(holiday), draw(1, 32, 18))
+    cv2.imwrite(str(holiday := tmp_path / "000001.png"), draw(1, 32, 18))
     before = holiday.read_bytes()
     assert main(["matte", str(short_clip), str(tmp_path), "--backend", "onnxruntime"]) == 1
     assert "000001.png is another picture. Write the alphas to another folder." in capsys.readouterr().err

@@ -14,6 +14,7 @@ from models.evaluation.__main__ import open_network, together, twice
 from models.evaluation.clips import with_true_edge
 from models.evaluation.ours import open_file
 from models.manifest import Model, manifest
+from models.segmenter import SATURATED
 from models.training.figure import paint_person
 
 AGREE = 1e-3
@@ -71,6 +72,19 @@ def test_alpha_is_in_range_and_nobody_is_in_an_even_picture(model: Model) -> Non
     assert alpha.min() >= 0
     assert alpha.max() <= 1
     assert alpha.mean() < 0.1
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_no_covered_lens_is_somebody_everywhere(model: Model) -> None:
+    """Else `SATURATED` would take a hand before the lens for a broken driver."""
+    rng, shape = np.random.default_rng(0), model.input.shape[1:]
+    skin = np.array([90, 110, 180])
+    pictures = []
+    for light in np.linspace(0.1, 1.3, 24):
+        folds = cv2.resize(rng.normal(0, 20, (6, 10, 3)), shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        noise = rng.normal(0, 4, shape)
+        pictures.append(np.clip(light * skin + folds + noise, 0, 255).astype(np.uint8))
+    assert alphas(model, pictures, "onnxruntime").min((1, 2, 3)).max() < 0.5 * SATURATED
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)

@@ -115,6 +115,7 @@ def test_a_file_of_which_no_copy_can_be_kept_stays_where_it_is(tmp_path: Path, m
         settings, problems = load(path)
     assert settings.blur == 7 and any("no copy" in problem.cure.lower() for problem in problems)
     assert load(path)[0].blur == 7
+    assert f"The old file is kept as {path}.broken." in [problem.cure for problem in load(path)[1]], "as it is written"
 
 
 def test_older_broken_files_are_kept_and_the_same_one_once(tmp_path: Path) -> None:

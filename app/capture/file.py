@@ -10,7 +10,7 @@ import cv2
 
 from app.capture import BrokenFrame, EndOfSource
 from app.capture.image import MAX_SIDE, SUFFIXES, bgr, read_image
-from app.files import is_file
+from app.files import file_exists
 from app.frame import Image
 from app.problems import Problem, SourceError
 
@@ -37,7 +37,7 @@ class VideoFileSource:
         self._path = Path(path)
         self.name = self._path.name
         self._loop = loop
-        if not is_file(self._path):
+        if not file_exists(self._path):
             raise SourceError(f"There is no video {self._path}.", "Check the path, and that you may read it.")
         if not os.access(self._path, os.R_OK):
             raise SourceError(f"{self._path} may not be read.", "Check the file's permissions.")

@@ -21,7 +21,7 @@ from app.compose.backgrounds import bundled
 from app.compose.blur import Blur
 from app.compose.planes import fit_frame, from_bgr, new_i420, yuv_of
 from app.compose.view import View
-from app.files import is_file, named
+from app.files import file_exists, named
 from app.frame import Image
 from app.problems import EffectError, SourceError
 from app.settings import Settings
@@ -124,7 +124,7 @@ def _image(settings: Settings) -> Effect:
         raise EffectError("No background picture is chosen.", choice)
     known = bundled().get(settings.image)
     path = known.path if known else named(settings.image)
-    if not is_file(path):
+    if not file_exists(path):
         raise EffectError(f"There is no background picture {settings.image}.", choice)
     width, height = settings.dimensions
     return Still(lay_out(read_image(path, max_side=2 * max(width, height)), width, height, settings.fit))

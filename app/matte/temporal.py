@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 STILL = 3.0
 MOVING = 12.0
 """Mean luminance changes over `NEAR` pixels, in steps of 255: up to STILL it is sensor noise (σ 4 of a webcam in room
-light leaves 1.4 at the size of `hd`'s masks), from MOVING on it is motion. On the clips 4 and 16 gave J 0.04 less."""
+light leaves 1.4 at the size of `hd`'s masks), from MOVING on it is motion. What other values of these constants give
+stands in BENCHMARKS.md, "What the matte adds"."""
 
 NEAR = 3
-"""Side of the neighbourhood in mask pixels. On the clips 5, with which edges beside a moving arm lag, gave 0.06 of J
-less and 0.03 of dtSSD more, 1 gave 0.3 of F less."""
+"""Side of the neighbourhood in mask pixels: single noisy pixels are no motion, but beside what moves edges lag."""
 
 KEEP = 0.75
 """Share of the old mask where nothing moves: 0.75 is what Jitsi Meet's float average uses."""
 
 CERTAIN = 0.5
 """A change of the mask larger than this is less and less flicker and, from twice this on, an event (somebody enters in
-clothes of the wall's colour): it is taken at once. With 0.35 sleeves before a bed flickered: 0.04 of dtSSD."""
+clothes of the wall's colour): it is taken at once. With 0.35 sleeves before a bed flickered."""
 
 
 @dataclass(frozen=True, slots=True)
