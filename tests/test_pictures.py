@@ -14,8 +14,9 @@ from test_training import sample
 from models.manifest import get_model
 from models.segmenter import MAX_STRETCH, Segmenter
 from models.training import augment, props
-from models.training.augment import Chances, Composer, crop, padded, place, warp
+from models.training.augment import Chances, Composer
 from models.training.camera import flatten, painted, spoil
+from models.training.framing import coarsened, crop, padded, place, warp
 from models.training.pool import Sample
 
 
@@ -249,6 +250,34 @@ def test_hands_are_cut_where_skin_does_not_touch_the_face() -> None:
     assert abs(hand.alpha.shape[0] - 20) < 16 and abs(hand.alpha.shape[1] - 15) < 16
 
 
+def test_what_was_taken_for_somebody_stands_behind_people_and_is_nobody() -> None:
+    thing = Sample("thing_a_1", "thing", np.full((12, 8, 3), (0, 255, 0), np.uint8), np.full((12, 8), 255, np.uint8))
+    rooms = [Sample("h_1", "h", np.full((36, 64, 3), 90, np.uint8), np.zeros((36, 64), np.uint8))]
+    chances = Chances(nobody=1, thing=1, before=0)
+    composer = Composer([sample("vt_1", True), thing], rooms, (64, 36), chances)
+    drawn = [composer.draw(np.random.default_rng(seed), 0) for seed in range(20)]
+    greener = [int(frame[..., 1].max()) - int(frame[..., 2].min()) for frame, _ in drawn]
+    assert sum(more > 90 for more in greener) > 12, "now and then it is out of the frame"
+    assert not any(alpha.any() for _, alpha in drawn)
+
+
+def test_things_are_cut_out_where_a_network_errs_and_no_peer_agrees() -> None:
+    pytest.importorskip("torch")
+    from models.training.things import things
+
+    frame, alpha = np.zeros((90, 160, 3), np.uint8), np.zeros((90, 160), np.uint8)
+    alpha[:, :60] = 255
+    ours, theirs = np.zeros((90, 160), np.float32), np.zeros((90, 160), np.float32)
+    for columns in (slice(0, 64), slice(80, 100), slice(120, 140)):  # somebody, their edge with them; a lamp; an arm
+        ours[20:70, columns] = 1
+    ours[0:3, 150:153] = 1  # too small
+    theirs[20:70, 120:140] = 1
+    (lamp,) = things(frame, alpha, [lambda _: ours], lambda _: theirs, "vid_1")
+    assert lamp.kind == "thing" and lamp.alpha.max() == 255
+    assert abs(lamp.alpha.shape[1] - 20) < 16 and abs(lamp.alpha.shape[0] - 50) < 16
+    assert len(list(things(frame, alpha, [lambda _: ours], None, "h_1"))) == 2
+
+
 def test_somebody_standing_is_in_the_frame_from_head_to_feet() -> None:
     alpha = np.zeros((400, 200), np.uint8)
     alpha[30:390, 60:140] = 255
@@ -333,7 +362,7 @@ def test_somebody_on_an_enlarged_room_may_be_as_blurred_as_it() -> None:
 def test_what_is_coarsened_stays_where_its_mask_is(times: float) -> None:
     frame = np.zeros((252, 448, 3), np.uint8)
     frame[220:, :] = frame[:, 400:] = 255
-    blurred = augment.coarsened(frame, times)
+    blurred = coarsened(frame, times)
     assert abs(float((blurred[10, :, 0] / 255).sum()) - 48) < 0.2
     assert abs(float((blurred[:, 10, 0] / 255).sum()) - 32) < 0.2
 

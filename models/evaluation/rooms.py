@@ -24,7 +24,8 @@ from models.evaluation.__main__ import open_network
 from models.evaluation.clips import SIZE, resized, score_matte
 from models.evaluation.groups import figure
 from models.evaluation.portraits import read_pools
-from models.training.augment import HAND, WHOLE, Chances, Composer
+from models.training.augment import WHOLE, Chances, Composer
+from models.training.cutouts import KINDS
 from models.training.pool import Sample
 from models.training.prepare import read_picture
 
@@ -55,7 +56,7 @@ def read_rooms(folder: Path) -> list[Sample]:
 
 def composites(people: list[Sample], rooms: list[Sample]) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
     """For each room its name, and frames (uint8 BGR) with true alphas (uint8) of people drawn on it."""
-    people = [sample for sample in people if sample.kind not in (HAND, *WHOLE)]
+    people = [sample for sample in people if sample.kind not in (*KINDS, *WHOLE)]
     composer = Composer(people, rooms, SIZE, AS_THEY_ARE)
     for number, room in enumerate(rooms):
         composer.rooms, rng = [room], np.random.default_rng((SEED, number))

@@ -13,21 +13,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.segmenter import MAX_STRETCH
 from models.training import props
 from models.training.camera import dim, falloff, flatten, light, painted, spoil
+from models.training.cutouts import HAND, KINDS, THING
+from models.training.framing import PADDED, WIDE, blacken, coarsened, crop, padded, place, warp
 from models.training.pool import Sample
 from models.training.props import extent
 
 Picture = NDArray[np.uint8]
 PLAIN = ("vt",)
 """Kinds on plain ground, of which nothing is learnt about rooms: always put on one."""
-HAND = "hand"
-"""Cut-outs of hands and arms, by `models.training.hands`."""
-WIDE = 4 / 3
-"""A 4:3 camera's picture is stretched so much across to a network's 16:9."""
-PADDED = 16 / 9 / MAX_STRETCH
-"""The product pads what is less than so many times as wide as high, as an upright phone's picture."""
 WHOLE = ("whole",)
 """Kinds that show somebody from head to feet."""
 FOREGROUNDS = 2000
@@ -50,6 +45,8 @@ class Chances:
         before: something hides a part of them.
         hand: a hand or an arm is held up somewhere, which is theirs, or somebody's where nobody else is; only where the
             pool has cut-outs of them (`models.training.hands`).
+        thing: of what was taken for somebody, one or two are put behind them, or into the room alone; only where the
+            pool has cut-outs of such (`models.training.things`).
         narrow: the camera is no 16:9 one: what it sees is stretched or padded as `models.segmenter` does.
         standing: of those seen from head to feet, how many stand in the room with their feet in the frame.
         least_standing: no chance, but the least height of those, in parts of the frame's, above 0 and at most 0.92.
@@ -79,6 +76,7 @@ class Chances:
     headphones: float = 0.06
     before: float = 0.1
     hand: float = 0.0
+    thing: float = 0.0
     narrow: float = 0.0
     standing: float = 0.0
     least_standing: float = 0.45
@@ -109,85 +107,6 @@ def foreground(sample: Sample) -> Picture:
     return result
 
 
-def warp(picture: Picture, matrix: NDArray[np.float64], size: tuple[int, int], border: int) -> Picture:
-    """Warp by a 2×3 matrix (source → destination), averaging where it shrinks much."""
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.6:
-        picture = np.asarray(cv2.blur(picture, (round(0.9 / scale),) * 2), np.uint8)
-    return np.asarray(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
-
-
-def place(
-    rng: Generator,
-    alpha: Picture,
-    size: tuple[int, int],
-    least_shown: float = 0.0,
-    wide: float = 1.0,
-    standing: float = 0.0,
-) -> NDArray[np.float64]:
-    """A matrix that puts a cut-out person into a frame of `size` as a webcam would see them.
-
-    The head's top is in the frame's upper part and the lower edge cuts the body, most times: the cut-out's own lower
-    end never floats above the frame's. What is shown of them is at least `least_shown` times as high as wide. `wide`
-    stretches them across. `standing` is 0 for somebody near the camera; else all of them is in the frame, at least so
-    many parts of it high (at most 0.92).
-    """
-    width, height = size
-    left, top, right, bottom = extent(alpha) or (0, 0, alpha.shape[1], alpha.shape[0])
-    shown = rng.uniform(np.clip(least_shown * (right - left) / (bottom - top), 0.3, 1.0), 1.0)
-    head_room = (0.36 * rng.random() ** 1.5 - 0.06) * height
-    scale = max((height - head_room) / (shown * (bottom - top)), (height - head_room) / (bottom - top) * 1.02)
-    scale = min(scale, 2.2 * width / max(1, right - left))
-    scale = max(scale, (height - head_room) / (bottom - top) * 1.02)
-    angle = np.deg2rad(rng.normal(0, 4))
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    stretch = rng.uniform(0.9, 1.12)
-    cos, sin = np.cos(angle), np.sin(angle)
-    if standing:
-        scale = rng.uniform(standing, 0.92) * height / (bottom - top)
-        head_room = rng.uniform(0.92, 1.0) * height - scale * (bottom - top)
-    elif least_shown:  # of somebody wide nearly all is shown, and a turn would lift their lower corner into the frame
-        down = cos * (bottom - top) - abs(sin) * stretch * (right - left) / 2
-        scale = max(scale, (height - head_room) / max(down, 0.5 * (bottom - top)))
-    linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
-    centre = np.array([rng.normal(0.5, 0.16) * width, head_room])
-    shift = centre - linear @ np.array([(left + right) / 2, top])
-    return np.column_stack([linear, shift])
-
-
-def crop(
-    rng: Generator, picture: Picture, size: tuple[int, int], around: Picture | None, wide: float = 1.0
-) -> NDArray[np.float64]:
-    """A matrix that crops a picture to a frame; with `around`, an alpha, most of its person stays inside.
-
-    `wide` stretches it across.
-    """
-    width, height = size
-    full = max(width / wide / picture.shape[1], height / picture.shape[0])
-    # A room may be seen closely, a bed's cover or a curtain filling much of the frame, which then is no clothing.
-    scale = full * np.exp(rng.uniform(0.0, 0.9 if around is None else 0.5))
-    stretch = rng.uniform(0.88, 1.14)
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    angle = np.deg2rad(rng.normal(0, 3)) if rng.random() < 0.5 else 0.0
-    cos, sin = np.cos(angle), np.sin(angle)
-    linear = np.diag([wide, 1.0]) @ (scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * stretch, 1.0]))
-    box = extent(around) if around is not None else None
-    if box:
-        # Somewhere near the head, in the frame's upper part.
-        target = np.array([rng.uniform(box[0], box[2]), box[1] + (box[3] - box[1]) * rng.uniform(0.0, 0.35)])
-        spot = np.array([rng.uniform(0.25, 0.75) * width, rng.uniform(0.1, 0.5) * height])
-    else:
-        target = np.array([rng.uniform(0.3, 0.7) * picture.shape[1], rng.uniform(0.3, 0.7) * picture.shape[0]])
-        spot = np.array([0.5 * width, 0.5 * height])
-    shift = spot - linear @ target
-    # What lies beyond the picture's border would be its streaks: shift the border out of the frame.
-    corners = linear @ (np.array([[0, 1, 0, 1], [0, 0, 1, 1]]) * np.array([picture.shape[1::-1]]).T)
-    low, high = corners.min(1) + shift, corners.max(1) + shift
-    shift -= np.maximum(low, 0)
-    shift += np.maximum(np.array(size) - high, 0)
-    return np.column_stack([linear, shift])
-
-
 def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Picture:
     """The person's picture with its mean colour drawn a random part of the way to the room's."""
     certain = mask > 127
@@ -198,45 +117,12 @@ def matched(rng: Generator, over: Picture, mask: Picture, room: Picture) -> Pict
     return np.clip(over * gain.astype(np.float32), 0, 255).astype(np.uint8)
 
 
-def coarsened(frame: Picture, times: float) -> Picture:
-    """The frame so many times smaller and enlarged again, each pixel where it was."""
-    height, width = frame.shape[:2]
-    # A size, no factor: OpenCV rounds the size but maps by the factor itself, and the frame would slip beside its mask.
-    small = (max(1, round(width / times)), max(1, round(height / times)))
-    return np.asarray(cv2.resize(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), (width, height)), np.uint8)
-
-
-def padded(rng: Generator, sample: Sample, size: tuple[int, int]) -> tuple[Picture, Picture, slice]:
-    """An upright picture, its alpha, and the columns they fill, stretched as far as the product would; else black.
-
-    At least three quarters of it are shown each way, so that no two draws are alike.
-    """
-    (width, height), (rows, columns) = size, sample.alpha.shape
-    share = rng.uniform(0.75, 1.0, 2)
-    x, y = (rng.uniform(0, 1 - share) * (columns, rows)).astype(int)
-    part = np.s_[y : y + int(share[1] * rows), x : x + int(share[0] * columns)]
-    picture, alpha = sample.picture[part], sample.alpha[part]
-    inner = min(width, round(MAX_STRETCH * height * picture.shape[1] / picture.shape[0]))
-    left = (width - inner) // 2
-    inside, flip = slice(left, left + inner), slice(None, None, -1 if rng.random() < 0.5 else 1)
-    frame, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
-    frame[:, inside] = cv2.resize(picture, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
-    mask[:, inside] = cv2.resize(alpha, (inner, height), interpolation=cv2.INTER_AREA)[:, flip]
-    return frame, mask, inside
-
-
-def blacken(picture: Picture, inside: slice) -> None:
-    """Make the columns outside black, as the product's padding is, whatever a camera's faults put there."""
-    picture[:, : inside.start] = 0
-    picture[:, inside.stop :] = 0
-
-
 class Composer:
     """Draws training frames from the labelled pool.
 
     Args:
-        people: labelled pictures; the foregrounds estimated last are kept. Those of the kind `HAND` are cut-outs of
-            hands, not drawn by themselves.
+        people: labelled pictures; the foregrounds estimated last are kept. Those of the `cutouts.KINDS` are not
+            drawn by themselves.
         rooms: pictures without people.
         size: the frames' (width, height).
         chances: how often what happens.
@@ -245,7 +131,8 @@ class Composer:
     def __init__(self, people: list[Sample], rooms: list[Sample], size: tuple[int, int], chances: Chances) -> None:
         self.people, self.rooms, self.size, self.chances = people, rooms, size, chances
         self.hands = [sample for sample in people if sample.kind == HAND]
-        self._whole = [sample for sample in people if sample.kind != HAND and self._large_enough(sample)]
+        self.things = [sample for sample in people if sample.kind == THING]
+        self._whole = [sample for sample in people if sample.kind not in KINDS and self._large_enough(sample)]
         self._foregrounds: dict[str, Picture] = {}
 
     def resized(self, size: tuple[int, int]) -> Composer:
@@ -261,6 +148,7 @@ class Composer:
         wide = WIDE if self.chances.narrow and rng.random() < self.chances.narrow else 1.0
         if rng.random() < self.chances.nobody:
             frame, alpha = self._room(rng, wide)[0], np.zeros(self.size[::-1], np.uint8)
+            self._put_things(rng, frame, (0, 0, *self.size))
         elif rng.random() < self._other_room(sample.kind) and self._large_enough(sample):
             frame, alpha = self._composite(rng, sample, wide)
         elif wide > 1 and sample.picture.shape[1] < PADDED * sample.picture.shape[0]:
@@ -336,18 +224,47 @@ class Composer:
         """A hand or an arm, somewhere beside, before or far from the head, in place: as near to the lens as may be."""
         hand = self.hands[int(rng.integers(len(self.hands)))]
         height, width = alpha.shape
-        scale = height * np.exp(rng.uniform(np.log(0.16), np.log(0.75))) / max(hand.alpha.shape)
-        angle, flip = np.deg2rad(rng.normal(0, 25)), -1.0 if rng.random() < 0.5 else 1.0
-        cos, sin = np.cos(angle), np.sin(angle)
-        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip, 1.0])
-        spot = np.array([rng.uniform(0.0, 1.0) * width, rng.uniform(0.2, 1.05) * height])
-        shift = spot - linear @ (np.array(hand.alpha.shape[::-1]) / 2)
+        length = height * np.exp(rng.uniform(np.log(0.16), np.log(0.75)))
+        turn, flip = rng.normal(0, 25), rng.random() < 0.5
+        spot = (rng.uniform(0.0, 1.0) * width, rng.uniform(0.2, 1.05) * height)
+        np.maximum(alpha, self._lay(rng, frame, hand, length, turn, flip, spot), out=alpha)
+
+    def _put_things(self, rng: Generator, frame: Picture, box: props.Box) -> None:
+        """Put one or two things somewhere beside or behind a box, in place."""
+        if not self.things or rng.random() >= self.chances.thing:
+            return
+        left, top, right, bottom = box
+        for _ in range(int(rng.integers(1, 3))):
+            thing = self.things[int(rng.integers(len(self.things)))]
+            length = self.size[1] * np.exp(rng.uniform(np.log(0.2), np.log(0.9)))
+            across, down = rng.uniform(-0.25, 1.25), rng.uniform(0.0, 1.0)
+            spot = (left + across * (right - left), top + down * (bottom - top))
+            self._lay(rng, frame, thing, length, rng.normal(0, 8), rng.random() < 0.5, spot)
+
+    def _lay(
+        self,
+        rng: Generator,
+        frame: Picture,
+        cut: Sample,
+        length: float,
+        turn: float,
+        flip: bool,
+        spot: tuple[float, float],
+    ) -> Picture:
+        """Lay a cut-out on the frame, in place, and return its mask there.
+
+        Its longer side has so many pixels, its middle lies at `spot` (x, y); `turn` is in degrees.
+        """
+        cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+        scale = length / max(cut.alpha.shape)
+        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if flip else 1.0, 1.0])
+        shift = np.array(spot) - linear @ (np.array(cut.alpha.shape[::-1]) / 2)
         matrix = np.column_stack([linear, shift])
-        over = light(rng, warp(self._foreground(hand), matrix, self.size, cv2.BORDER_REPLICATE), 0.4)
-        mask = warp(hand.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
+        over = light(rng, warp(self._foreground(cut), matrix, self.size, cv2.BORDER_REPLICATE), 0.4)
+        mask = warp(cut.alpha, matrix, self.size, cv2.BORDER_CONSTANT)
         share = mask[..., None].astype(np.float32) / 255
         frame[...] = np.rint(frame + (over.astype(np.float32) - frame) * share)
-        np.maximum(alpha, mask, out=alpha)
+        return mask
 
     def _furnish(self, rng: Generator, frame: Picture, sample: Sample, mask: Picture) -> None:
         """Put things where the person will stand before them."""
@@ -364,6 +281,7 @@ class Composer:
                 props.behind(rng, frame, light(rng, props.cloth(rng, worn.picture, worn.alpha), 0.5), box)
         if rng.random() < self.chances.chair:
             props.chair(rng, frame, props.plain(rng) if rng.random() < 0.6 else self._texture(rng), box)
+        self._put_things(rng, frame, box)
         if rng.random() < self.chances.shadow:
             props.shadow(rng, frame, mask)
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from models.training.augment import HAND, WHOLE, Composer
+from models.training.augment import WHOLE, Composer
 from models.training.config import Config
+from models.training.cutouts import KINDS
 from models.training.pool import Sample, dropped
 
 MINED = "mined.json"
@@ -33,7 +34,7 @@ class Composites(Dataset[tuple[Tensor, Tensor]]):
         self._composers = [*(composer.resized((w, h)) for w, h, _ in others), composer]
         self._shares = np.cumsum([share for *_, share in others])
         self._batch = config.batch
-        weights = np.array([0.0 if s.kind == HAND else config.kinds.get(s.kind, 1.0) for s in people])
+        weights = np.array([0.0 if s.kind in KINDS else config.kinds.get(s.kind, 1.0) for s in people])
         self._cumulative = np.cumsum(weights) / weights.sum()
         self._seed = config.seed
 

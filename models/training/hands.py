@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.evaluation.peers import FACE_SKIN, open_parts
-from models.training.augment import HAND
+from models.training.cutouts import HAND, cut_out, grown, write_cut_outs
 from models.training.data import split
-from models.training.pool import SHARD, Sample, read_pool, write_shard
+from models.training.pool import Sample, read_pool
 
 BODY_SKIN = 2
 """Its class, beside `FACE_SKIN`."""
@@ -32,9 +32,6 @@ LEAST, MOST = 0.006, 0.2
 
 APART = 5
 """Pixels of 256 between it and the face; what is nearer is the neck."""
-
-MARGIN = 4
-"""Pixels around a cut-out, in which its edge fades."""
 
 Parts = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -52,20 +49,9 @@ def cut(sample: Sample, parts: Parts) -> Iterator[Sample]:
         piece = labels == number
         if not LEAST <= share <= MOST or (face[piece] > 0).any():
             continue
-        yield _framed(sample, piece, number)
-
-
-def _framed(sample: Sample, piece: NDArray[np.bool_], number: int) -> Sample:
-    size = sample.alpha.shape[::-1]
-    # Grown by what the segmenter's coarse mask leaves out; the label's own alpha is the edge where it is the person's.
-    grown = cv2.dilate(piece.astype(np.uint8) * 255, np.ones((5, 5), np.uint8))
-    mask = cv2.GaussianBlur(cv2.resize(grown, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.0)
-    alpha = np.asarray(cv2.min(mask, sample.alpha), np.uint8)
-    rows, columns = np.flatnonzero(alpha.max(1) > 20), np.flatnonzero(alpha.max(0) > 20)
-    top, bottom = max(0, rows[0] - MARGIN), rows[-1] + MARGIN
-    left, right = max(0, columns[0] - MARGIN), columns[-1] + MARGIN
-    picture, alpha = (np.ascontiguousarray(x[top:bottom, left:right]) for x in (sample.picture, alpha))
-    return Sample(f"{HAND}_{sample.name}_{number}", HAND, picture, alpha)
+        # The label's own alpha is the edge where it is the person's.
+        alpha = np.asarray(cv2.min(grown(piece, sample.alpha.shape[::-1]), sample.alpha), np.uint8)
+        yield cut_out(sample.picture, alpha, f"{sample.name}_{number}", HAND)
 
 
 def main() -> None:
@@ -80,9 +66,7 @@ def main() -> None:
     parts = open_parts(args.multiclass, 1)
     chosen = [sample for sample in people if not args.kinds or sample.kind in args.kinds]
     found = [hand for sample in tqdm(chosen, unit="picture") for hand in cut(sample, parts)]
-    args.out.mkdir(parents=True, exist_ok=True)
-    for first in range(0, len(found), SHARD):
-        write_shard(args.out / f"people_{first // SHARD:03}.npz", found[first : first + SHARD])
+    write_cut_outs(args.out, found)
     print(f"{len(found)} cut-outs of {len(chosen)} pictures in {args.out}")
 
 

@@ -25,8 +25,9 @@ from models.evaluation.metrics import region
 from models.evaluation.ours import Matting
 from models.evaluation.peers import open_peer
 from models.training.ablation import matting
-from models.training.augment import HAND, Chances, Composer
+from models.training.augment import Chances, Composer
 from models.training.config import Config, read_config
+from models.training.cutouts import KINDS
 from models.training.data import MINED, read_mined, split
 from models.training.pool import Sample, read_pool
 from models.training.train import load_start
@@ -52,7 +53,7 @@ def hard_people(people: list[Sample], rooms: list[Sample], config: Config, run: 
     own = dataclasses.replace(PLAINLY, other_room=0.0, room_for_street=0.0)
     composer, found = Composer(people, rooms, (config.width, config.height), own), []
     for index, sample in enumerate(tqdm(people, unit="picture")):
-        if sample.kind == HAND:
+        if sample.kind in KINDS:
             continue
         frame, alpha = composer.draw(np.random.default_rng((SEED, index)), index)
         mattes = (cv2.resize(matte(frame), alpha.shape[::-1]) for matte in (run, peer))
@@ -68,7 +69,7 @@ def hard_rooms(
     """For each room the share of the frame that the run takes for the person away from them, in the mean of `draws`."""
     chances = dataclasses.replace(PLAINLY, other_room=1.0, room_for_street=1.0, least_shown=config.chances.least_shown)
     composer = Composer(people, rooms, (config.width, config.height), chances)
-    whole = [index for index, sample in enumerate(people) if sample.kind != HAND]
+    whole = [index for index, sample in enumerate(people) if sample.kind not in KINDS]
     around, shares = np.ones((2 * round(NEAR * config.width) + 1,) * 2, np.uint8), {}
     for number, room in enumerate(tqdm(rooms, unit="room")):
         composer.rooms, rng = [room], np.random.default_rng((SEED, number))
