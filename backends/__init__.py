@@ -33,6 +33,10 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from backends import telemetry
+
+telemetry.forbid()  # before any runtime is imported: each is imported where it is used, and only after this package
+
 
 class BackendError(Exception):
     """A runtime cannot be used; the message says why and what cures it."""

@@ -333,6 +333,8 @@ def test_an_unplugged_camera_stays_chosen(stage: Stage, qtbot: QtBot) -> None:
     window = stage.open(Settings().replace(source="camera:Webcam C920"))
     qtbot.waitUntil(lambda: window.camera.source.currentText() == "Webcam C920", timeout=PATIENCE)
     window.camera.offer([])
+    assert window.camera.source.currentText() == "Webcam C920", "its picture comes: some lists leave out what is in use"
+    stage.says(dataclasses.replace(LIVE, source="lost", card=True))
     assert window.camera.source.currentText() == "Webcam C920 (not connected)"
     assert window.settings.source == "camera:Webcam C920"
 

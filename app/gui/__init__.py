@@ -31,6 +31,6 @@ def run_window(settings: Settings, problems: list[Problem]) -> int:
         The process's exit status.
     """
     forget_cv2_qt()
-    from app.gui.window import run
+    from app.gui.program import run
 
     return run(settings, problems)

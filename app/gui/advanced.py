@@ -58,11 +58,12 @@ class Timings(QWidget):
         theme, painter = colours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        columns = ((0, left), (self.width() - 128, right), (self.width() - 64, right))
+        column = max(64, self.fontMetrics().horizontalAdvance("median") + GRID)  # with large text more
+        columns = ((0, left), (self.width() - 2 * column, right), (self.width() - column, right))
 
         def write(y: float, texts: tuple[str, str, str], tints: tuple[str, str, str]) -> None:
             for (x, side), text, tint in zip(columns, texts, tints, strict=True):
-                width = self.width() - 136 if side == left else 64
+                width = self.width() - 2 * column - GRID if side == left else column
                 painter.setPen(QColor(tint))
                 painter.drawText(QRectF(x, y, width, 20), side | Qt.AlignmentFlag.AlignVCenter, text)
 

@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QV
 from app.gui.controls import Name, SettingChoice, label
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID
-from app.gui.wording import CALLS, LABELS
+from app.gui.wording import CALLS, LABELS, call_hint, cameras_of, choice_label
 from app.problems import Problem
 from app.settings import Settings
+from app.status import Status
 
 
 def find_outputs() -> dict[str, str]:
@@ -63,7 +64,8 @@ class Call(QFrame):
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
         self._jobs = jobs
-        self._sinks: tuple[str, ...] = ()
+        self._settings = Settings()
+        self._status: Status | None = None
         self._program = next(iter(CALLS))
         self.setProperty("look", "card")
         self.output = SettingChoice("sinks", [("auto",), ("null",)])
@@ -74,10 +76,10 @@ class Call(QFrame):
         top = QHBoxLayout()
         top.setSpacing(GRID)
         top.addWidget(title)
-        top.addStretch()
+        top.addStretch(1)
         top.addWidget(Name(LABELS["sinks"], self.output, "muted"))
-        top.addWidget(self.output)
-        self.output.setFixedWidth(184)
+        top.addWidget(self.output, 2)
+        self.output.setMaximumWidth(216)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
         layout.setSpacing(GRID)
@@ -97,13 +99,14 @@ class Call(QFrame):
 
     def show_settings(self, settings: Settings) -> None:
         """Show what is chosen."""
+        self._settings = settings
         self.output.show_value(settings.sinks)
+        self._show_hint()
 
-    def show_sinks(self, sinks: tuple[str, ...]) -> None:
-        """Tell what our camera is called in calls."""
-        if sinks != self._sinks:
-            self._sinks = sinks
-            self._show_hint()
+    def show_status(self, settings: Settings, status: Status | None) -> None:
+        """Tell what our camera is called in calls, and what the automatic choice has taken."""
+        self._settings, self._status = settings, status
+        self._show_hint()
 
     def show_program(self, program: str) -> None:
         """Show the hint for a call program; an unknown one is left out."""
@@ -139,7 +142,14 @@ class Call(QFrame):
         self.asked.emit(program)
 
     def _show_hint(self) -> None:
-        self.hint.setText(CALLS[self._program].format(camera=camera_name(self._sinks)))
+        seen = cameras_of(self._status)
+        text = call_hint(self._program, camera_name(seen), self._settings, self._status)
+        if text != self.hint.text():
+            self.hint.setText(text)
+        automatic = choice_label("sinks", "auto")
+        if seen and self._settings.sinks == ("auto",):
+            automatic = f"{automatic}: {choice_label('sinks', seen[0].partition(':')[0])}"
+        self.output.setItemText(self.output.values.index(("auto",)), automatic)
 
     def _not_found(self, error: Exception) -> None:
         self.failed.emit(Problem("sink", f"The outputs could not be listed ({error}).", "Type `greenroom doctor`."))

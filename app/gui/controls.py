@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QStyledItemDelegate,
@@ -39,13 +40,24 @@ from PySide6.QtWidgets import (
 
 from app.gui.icons import paint_icon
 from app.gui.theme import GRID, colours
-from app.gui.wording import LABELS, choice_label, plain
+from app.gui.wording import HINTS, LABELS, choice_label, plain
 from app.settings import Option, Settings
 
 if TYPE_CHECKING:  # a class may have one base of Qt's only; what adds to it is told to be a widget as well
     _Widget = QWidget
 else:
     _Widget = object
+
+
+MOVES = (
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
+)
+"""The keys that move through a list."""
 
 
 @cache
@@ -64,6 +76,16 @@ def label(text: str, look: str = "", *, wrap: bool = False) -> QLabel:
     return made
 
 
+def focus_by_key(widget: QWidget) -> None:
+    """Give a control the focus and bring it into sight: a key must not change what is not seen."""
+    widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    around = widget.parentWidget()
+    while around is not None:
+        if isinstance(around, QScrollArea):
+            around.ensureWidgetVisible(widget)
+        around = around.parentWidget()
+
+
 class Name(QLabel):
     """A control's name; its key of Alt works always and is underlined while Alt is held, as on Windows.
 
@@ -75,7 +97,7 @@ class Name(QLabel):
         self._marked = marked
         self.setProperty("look", look)
         self.setBuddy(named)
-        QShortcut(QKeySequence.mnemonic(marked), self, lambda: named.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        QShortcut(QKeySequence.mnemonic(marked), self, lambda: focus_by_key(named))
 
     def show_keys(self, shown: bool) -> None:
         """Underline the key of Alt, or do not."""
@@ -191,7 +213,10 @@ class Switch(Keyboard, QCheckBox):
 
 
 class Choice(Keyboard, QComboBox):
-    """A drop-down list that paints itself; the wheel scrolls the panel it lies in, not the choice."""
+    """A drop-down list that paints itself; the wheel scrolls the panel it lies in, not the choice.
+
+    Keys that move through the list open it first: each entry passed would be chosen, and seen in the call.
+    """
 
     def __init__(self, name: str, help: str) -> None:
         super().__init__()
@@ -212,6 +237,13 @@ class Choice(Keyboard, QComboBox):
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        letter = event.text().isprintable() and event.text().strip() != ""
+        if event.key() in MOVES or (letter and not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier):
+            self.showPopup()
+            return
+        super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         theme, painter = colours(self.palette()), QPainter(self)
@@ -234,7 +266,7 @@ class SettingChoice(Choice):
     chosen = Signal(str, object)
 
     def __init__(self, name: str, values: Iterable[Any] = ()) -> None:
-        super().__init__(plain(LABELS[name]), option(name).help)
+        super().__init__(plain(LABELS[name]), HINTS.get(name, option(name).help))
         self._name = name
         self._values: list[Any] = []  # kept here: Qt turns tuples into lists, which equal no setting
         self.offer(values or option(name).choices)

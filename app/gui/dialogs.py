@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QColorDialog,
     QDialog,
@@ -37,7 +37,7 @@ SHORTCUTS = (
     ("Ctrl+Return", "Go on air or off air"),
     ("Ctrl+B", "Blur the room: hides it at once"),
     ("Ctrl+M", "Mirror"),
-    ("F5", "Look for cameras again"),
+    ("F5", "Look for cameras and outputs again"),
     ("F1", "This help"),
     ("Ctrl+Q", "Quit"),
 )
@@ -81,6 +81,7 @@ class RoomDialog(QDialog):
         buttons.addWidget(self.keep)
         layout.addLayout(buttons)
         self.keep.setFocus()
+        QShortcut(QKeySequence("Ctrl+B"), self, self.reject)
 
 
 def may_show_room(parent: QWidget) -> bool:
@@ -89,11 +90,19 @@ def may_show_room(parent: QWidget) -> bool:
 
 
 class HelpDialog(QDialog):
-    """The whole manual."""
+    """The whole manual.
+
+    Attributes:
+        hide_asked: the key that hides the room was pressed here, as the manual says it may be.
+    """
+
+    hide_asked = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Greenroom help")
+        QShortcut(QKeySequence("Ctrl+B"), self, self.hide_asked.emit)
         layout = _dialog_layout(self)
         layout.addWidget(label("How to be seen", "title"))
         steps = (

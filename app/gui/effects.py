@@ -149,7 +149,12 @@ class Effects(QWidget):
         if video:
             path = named(video)
             # Whether it can be played is the pipeline's to say; here a film's icon stands in.
-            self._jobs.run(lambda: library.video_thumbnail(path, _DRAWN), self.video.show_thumbnail, lambda _: None)
+            show = partial(self._show_video_thumbnail, video)
+            self._jobs.run(lambda: library.video_thumbnail(path, _DRAWN), show, lambda _: None)
+
+    def _show_video_thumbnail(self, video: str, image: QImage) -> None:
+        if video == self._video:  # another may have been chosen meanwhile
+            self.video.show_thumbnail(image)
 
     def _unreadable(self, error: Exception) -> None:
         self.failed.emit(EffectError(f"A thumbnail could not be made ({error}).", "Choose another picture.").problem)
@@ -164,12 +169,14 @@ class Effects(QWidget):
 
     def remove_picture(self, path: Path) -> None:
         """Remove one of the user's own pictures; if it is chosen, the room is blurred instead."""
-        if self._settings.image == str(path):
-            self.chosen.emit({"effect": "blur", "image": "", "show_room": False})
         try:
             library.remove(path)
         except EffectError as error:
             self.failed.emit(error.problem)
+        else:
+            if self._settings.image == str(path):
+                shown = self._settings.effect == "image"
+                self.chosen.emit({"image": ""} | ({"effect": "blur", "show_room": False} if shown else {}))
         self._arrange()
 
     def _pick(self, kind: str) -> None:
@@ -189,12 +196,17 @@ class Effects(QWidget):
             self.add_picture(path)
 
     def add_picture(self, path: Path) -> None:
-        """Keep a picture for good, copied beside the window, and put it behind the user."""
-        self._jobs.run(lambda: library.add(path), self._added, self._not_added)
+        """Keep a picture for good, copied beside the window, and put it behind the user.
 
-    def _added(self, copy: Path) -> None:
+        If they choose another effect while it is copied, it is only offered.
+        """
+        before = (self._settings.effect, self._settings.image)
+        self._jobs.run(lambda: library.add(path), lambda copy: self._added(copy, before), self._not_added)
+
+    def _added(self, copy: Path, before: tuple[str, str]) -> None:
         self._arrange()
-        self.chosen.emit({"effect": "image", "image": str(copy), "show_room": False})
+        if before == (self._settings.effect, self._settings.image):
+            self.chosen.emit({"effect": "image", "image": str(copy), "show_room": False})
 
     def _not_added(self, error: Exception) -> None:
         if isinstance(error, EffectError):

@@ -167,11 +167,14 @@ class Engine(QObject):
             pipeline.stop()
 
     def _broken(self, error: Exception) -> None:
+        self._tell(error)  # first: a driver that hangs may keep the stopping for good
         try:
             self._stop()
         except Exception as second:
-            error = ExceptionGroup("and could not stop", [error, second])
+            self._tell(ExceptionGroup("and could not stop", [error, second]))
         self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    def _tell(self, error: Exception) -> None:
         if isinstance(error, GreenroomError):
             self.failed.emit(error.problem)
         else:

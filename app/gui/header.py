@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup, QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QActionGroup, QColor, QFont, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
@@ -37,8 +37,8 @@ class OnAir(Keyboard, QAbstractButton):
         self.setCheckable(True)
         self.setText("On a&ir")
         self.setAccessibleName("On air")
-        self.setAccessibleDescription("Whether others see you. Off air they see the “camera paused” card.")
-        self.setToolTip("Whether others see you (Ctrl+Return). Off air they see the “camera paused” card.")
+        self.setAccessibleDescription("Whether you are published. Off air others see the “camera paused” card.")
+        self.setToolTip("Whether you are published (Ctrl+Return). Off air others see the “camera paused” card.")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -106,7 +106,7 @@ class Header(QFrame):
         """Show what is chosen."""
         self.on_air.setChecked(settings.on_air)
         self._themes[settings.theme].setChecked(True)
-        theme = colours(self.palette())
+        theme = colours(QGuiApplication.palette())  # a widget's own is the one before until it is first shown
         self.theme.setIcon(icon("contrast", theme.muted))
         self.help.setIcon(icon("help", theme.muted))
 

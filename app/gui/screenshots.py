@@ -22,7 +22,8 @@ from PySide6.QtGui import QFont, QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication
 
 from app.gui import forget_cv2_qt
-from app.gui.window import Window, application
+from app.gui.program import application
+from app.gui.window import Window
 from app.pipeline import Pipeline
 from app.problems import SinkError
 from app.publish import Sink

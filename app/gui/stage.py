@@ -76,8 +76,14 @@ class Alarm(QFrame):
         row.setContentsMargins(2 * GRID, GRID, GRID + GRID // 2, GRID)
         row.setSpacing(GRID + GRID // 2)
         row.addWidget(mark)
-        row.addWidget(label("Your room is visible: no effect is on."), 1)
+        self.text = label("", wrap=True)
+        row.addWidget(self.text, 1)
         row.addWidget(self.hide_room)
+        self.show_published(True)
+
+    def show_published(self, published: bool) -> None:
+        """Say to whom the room is visible: who is warned for nothing looks away when it counts."""
+        self.text.setText(f"Your room is visible{'' if published else ' to you alone'}: no effect is on.")
 
 
 class Stage(QWidget):

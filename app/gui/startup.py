@@ -12,7 +12,8 @@ import psutil
 
 from app.gui import forget_cv2_qt
 from app.gui.engine import AnyPipeline, real_pipeline
-from app.gui.window import Window, application
+from app.gui.program import application
+from app.gui.window import Window
 from app.settings import Settings
 
 LONGEST = 60.0

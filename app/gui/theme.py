@@ -173,7 +173,7 @@ QPushButton:focus { border: 1px solid ${accent}; }
 QPushButton:pressed { background: ${border}; }
 QPushButton:disabled { color: ${muted}; }
 QPushButton:default, QPushButton[look="primary"] { background: ${accent}; color: ${on_accent};
-    border: 1px solid ${accent}; font-weight: 600; }
+    border: 1px solid ${accent}; }
 QPushButton:default:focus { border: 2px solid ${text}; padding: 5px 13px; }
 QPushButton[look="small"] { padding: 3px 10px; background: ${surface}; border-color: ${border}; }
 QPushButton[look="small"]:hover { background: ${hover}; }

@@ -6,10 +6,7 @@ all parts, gives them to the engine and has them saved. The engine tells what is
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +39,7 @@ from app.gui.report import Report
 from app.gui.saver import Saver
 from app.gui.stage import Alarm, Stage
 from app.gui.theme import GRID, apply_theme
-from app.gui.wording import badge, details_line, figures_line, is_grave, pill, status_line
+from app.gui.wording import badge, details_line, figures_line, is_grave, is_published, pill, status_line
 from app.problems import Problem, SettingsError
 from app.settings import NETWORK_SETTINGS, Settings
 from app.status import Status
@@ -109,6 +106,13 @@ class Window(QWidget):
         self.call.refresh()
         self.advanced.refresh()
         self.effects.refresh()
+
+    def come_forward(self) -> None:
+        """Show the window before all others: the program was started once more."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
 
     def change(self, changes: dict[str, Any]) -> None:
         """Make these changes to the settings, everywhere."""
@@ -184,6 +188,7 @@ class Window(QWidget):
             part.chosen.connect(self.change)
         for part in (self.call, self.camera, self.effects, self.advanced):
             part.failed.connect(self.note)
+        self.camera.look_asked.connect(self._look_again)
         self.alarm.hide_asked.connect(self._hide_room)
         self.header.help_asked.connect(self._help)
         self.report.dismissed.connect(self._dismiss)
@@ -253,7 +258,8 @@ class Window(QWidget):
         self.preview.show_notes(pill(settings, status), badge(settings, status), figures_line(settings, status), alarm)
         self.advanced.show_status(settings, status)
         self.camera.show_status(settings, status)
-        self.call.show_sinks(tuple(status.sinks) if status else ())
+        self.call.show_status(settings, status)
+        self.alarm.show_published(is_published(settings, status))
 
     def _show_picture(self) -> None:
         image = self.engine.take()
@@ -289,7 +295,10 @@ class Window(QWidget):
         self.call.refresh()
 
     def _help(self) -> None:
-        dialogs.HelpDialog(self).exec()
+        """Show the manual beside the window, whose keys and buttons go on working."""
+        self._manual = dialogs.HelpDialog(self)
+        self._manual.hide_asked.connect(self._hide_room)
+        self._manual.show()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         if event.type() == QEvent.Type.WindowStateChange:
@@ -299,21 +308,24 @@ class Window(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Move, QEvent.Type.Resize) and self.isVisible():
             self._moved.start()
+        if event.type() == QEvent.Type.WindowDeactivate:  # with Alt+Tab, whose Alt is let go of elsewhere
+            self._underline_keys(False)
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        self._underline_keys(event, True)
+        if event.key() == Qt.Key.Key_Alt:
+            self._underline_keys(True)
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        self._underline_keys(event, False)
+        if event.key() == Qt.Key.Key_Alt:
+            self._underline_keys(False)
         super().keyReleaseEvent(event)
 
-    def _underline_keys(self, event: QKeyEvent, shown: bool) -> None:
-        if event.key() == Qt.Key.Key_Alt:
-            for part in self.findChildren(QWidget):
-                if isinstance(part, (Keyboard, Name, Push)):
-                    part.show_keys(shown)
+    def _underline_keys(self, shown: bool) -> None:
+        for part in self.findChildren(QWidget):
+            if isinstance(part, (Keyboard, Name, Push)):
+                part.show_keys(shown)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if dropped(event.mimeData()):
@@ -364,31 +376,3 @@ _PARTS = {
 
 def _touched(part: str, changes: dict[str, Any]) -> bool:
     return any(name in changes for name in _PARTS.get(part, ()))
-
-
-def application() -> QApplication:
-    """Qt's application, made once."""
-    existing = QApplication.instance()
-    if isinstance(existing, QApplication):
-        return existing
-    made = QApplication(sys.argv[:1])
-    made.setApplicationName("Greenroom")
-    made.setDesktopFileName("greenroom")
-    return made
-
-
-def run(settings: Settings, problems: list[Problem]) -> int:
-    """Show the window until it is closed; see `app.gui.run_window`."""
-    qt = application()
-    window = Window(settings, problems)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())  # Python handles it at the engine's next report
-    window.start()
-    window.show()
-    status = qt.exec()
-    if not window.closed_in_time or threading.active_count() > 1:
-        # A driver does not let go, or a runtime is still loading or measuring: native code that goes on while Python
-        # takes itself apart ends in a crash. All is closed and saved, so the process simply ends here.
-        sys.stdout.flush()
-        os._exit(status)
-    return status

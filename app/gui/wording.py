@@ -83,6 +83,19 @@ CALLS = {
 }
 """Where call programs keep their list of cameras."""
 
+CAMERAS = ("v4l2", "pipewire", "virtualcam")
+"""The kinds of sinks that call programs can see, by the names of open ones."""
+
+BLIND_TO_PIPEWIRE = ("Zoom", "Teams")
+"""Programs of `CALLS` that list no camera of PipeWire (docs/virtual-camera.md)."""
+
+HINTS = {
+    "source": "Which camera, or what stands in for one.",
+    "sinks": "The virtual camera that call programs are to see.",
+    "threads": "How many of the processor's threads find the person.",
+}
+"""What those controls do whose setting's own help speaks of the command line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -152,16 +165,48 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def cameras_of(status: Status | None) -> tuple[str, ...]:
+    """The open sinks that call programs can see."""
+    sinks = status.sinks if status else {}
+    return tuple(name for name, state in sinks.items() if state == "open" and name.partition(":")[0] in CAMERAS)
+
+
+def _wants_camera(settings: Settings) -> bool:
+    return any(sink.partition(":")[0] in ("auto", *CAMERAS) for sink in settings.sinks)
+
+
+def is_published(settings: Settings, status: Status | None) -> bool:
+    """Whether the picture goes to anybody but the user, or into a file; while that is not known, yes."""
+    if status is None:
+        return True
+    return settings.on_air and any(state == "open" and name != "null" for name, state in status.sinks.items())
+
+
+def call_hint(program: str, camera: str, settings: Settings, status: Status | None) -> str:
+    """How to choose our camera in one of `CALLS`, or why it cannot be chosen there now."""
+    seen = cameras_of(status)
+    if status is not None and not seen:
+        if _wants_camera(settings):
+            return "There is no camera to choose yet: the virtual camera is not connected."
+        return f"There is no camera to choose: the output publishes none. Choose “{CHOICES['sinks']['auto']}”."
+    if program in BLIND_TO_PIPEWIRE and seen and all(name.startswith("pipewire") for name in seen):
+        return (
+            f"{program} does not list PipeWire's cameras, which yours is one of: browsers and OBS do. For {program} "
+            "the loopback is needed; type `greenroom doctor` for how to get it."
+        )
+    return CALLS[program].format(camera=camera)
+
+
 def pill(settings: Settings, status: Status | None) -> Line:
     """Two words on the preview: whether others see it."""
     if status is None:
         return Line("busy", "STARTING")
     if not settings.on_air:
         return Line("off", "OFF AIR")
-    if "open" not in status.sinks.values():
-        return Line("warning", "NOT CONNECTED")
-    if settings.sinks == ("null",):
-        return Line("off", "PREVIEW ONLY")
+    if not cameras_of(status):
+        if _wants_camera(settings):
+            return Line("warning", "NOT CONNECTED")
+        return Line("off", "RECORDING ONLY" if is_published(settings, status) else "PREVIEW ONLY")
     if status.card:
         return Line("warning", "PAUSED")
     return Line("danger" if settings.effect == "none" else "good", "ON AIR")
@@ -182,14 +227,16 @@ def status_line(settings: Settings, status: Status | None, *, broken: bool = Fal
         return Line("busy", "Starting…")
     if status.source == "opening":
         return Line("busy", "Opening the camera…")
+    seen = cameras_of(status)
     if status.source != "live":
-        return Line("danger", "No picture from the camera: others see the “camera paused” card.")
+        return Line("danger", f"No picture from the camera{': others see the “camera paused” card' if seen else ''}.")
+    if not seen and _wants_camera(settings):
+        return Line("danger", "Nobody can see you: the virtual camera is not connected.")
+    if not seen:
+        recorded = is_published(settings, status)
+        return Line("off", f"{'Recording' if recorded else 'Preview'} only: nobody else sees this.")
     if not settings.on_air:
         return Line("off", "Off air: others see the “camera paused” card, only you see this preview.")
-    if "open" not in status.sinks.values():
-        return Line("danger", "Nobody can see you yet: there is no virtual camera.")
-    if settings.sinks == ("null",):
-        return Line("off", "Preview only: nobody else sees this.")
     if status.card:
         return Line("warning", "The camera has stopped: others see the “camera paused” card.")
     if settings.effect == "none":
@@ -238,10 +285,12 @@ def figures_line(settings: Settings, status: Status | None) -> str:
     return f"{choice_label('size', settings.size)}   {status.fps:.0f} fps"
 
 
-def source_label(source: str) -> str:
-    """What a source is called while no list of cameras says it better."""
+def source_label(source: str, live: bool = False) -> str:
+    """What a source is called while no list of cameras says it better; not all lists hold a camera that is in use."""
     fixed = {"auto": "Automatic", "clip": "Sample clip", "pattern": "Test pattern", "camera": "First camera"}
     if source in fixed:
         return fixed[source]
     kind, _, which = source.partition(":")
-    return f"{which} (not connected)" if kind == "camera" else Path(source).name
+    if kind != "camera":
+        return Path(source).name
+    return which if live else f"{which} (not connected)"
