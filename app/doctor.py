@@ -118,7 +118,8 @@ def _exclusive_caps() -> Iterator[Finding]:
 
 
 def _window() -> Iterator[Finding]:
-    free = shutil.disk_usage(Path.home()).free
+    home = next(path for path in (Path.home(), *Path.home().parents) if path.exists())  # a service's may be missing
+    free = shutil.disk_usage(home).free
     yield Finding("disk", free > 1 << 30, f"{free >> 30} GiB free", "" if free > 1 << 30 else "Make room.")
     if sys.platform == "linux":
         display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""

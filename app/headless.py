@@ -7,8 +7,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -39,7 +39,9 @@ POLL_SECONDS = 0.25
 
 
 def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
-    """Publish until the source ends, the time is over, or Ctrl+C or SIGTERM comes; all end it properly.
+    """Publish until the source ends, the time is over, or Ctrl+C, SIGTERM or SIGHUP comes; all end it properly.
+
+    A conversion that is stopped replaces no older file: what there is takes a name that is free.
 
     A file that only goes to files is converted: every frame, as fast as it goes. Everything else runs in real time.
 
@@ -60,7 +62,8 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
         )
     started = time.monotonic()
     shown: tuple[Problem, ...] = ()
-    with _interrupts() as interrupted:
+    told: set[Problem] = set()
+    with _interrupts(_finishing(settings) if convert else "") as interrupted:
         pipeline.start()
         with tqdm(unit=" frames", disable=as_json or not sys.stderr.isatty(), leave=False) as bar:
             try:
@@ -70,18 +73,24 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
                     if status.problems != shown:
                         shown = status.problems
                         for problem in shown:
-                            bar.write(f"greenroom: {problem}", file=sys.stderr)
+                            _tell(f"greenroom: {problem}", bar)
+                        told |= set() if as_json else set(shown)
                     elapsed = status.published / rate if convert else time.monotonic() - started
                     if seconds and elapsed >= seconds:
                         break
             finally:
                 status = pipeline.status()
-                pipeline.stop()
+                pipeline.stop(whole=not (convert and interrupted))
     pipeline.wait(0)  # raises what went wrong at the very end, such as a disk that the last pictures filled
     status = _final(pipeline, status)
-    print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status))
-    if interrupted == [signal.SIGINT]:
+    if not status.published and not status.problems and not interrupted:
+        nothing = Problem("greenroom", "Nothing was published in this time.", "Give more time or a smaller --size.")
+        status = dataclasses.replace(status, problems=(nothing,))
+    print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status, told))
+    if interrupted[:1] == [signal.SIGINT]:
         return 130
+    if interrupted and convert:
+        return 128 + interrupted[0]
     # A camera that never came, say, or a damaged file: the cure stands above.
     return 1 if not status.published or (convert and status.problems) else 0
 
@@ -103,9 +112,13 @@ def _check(settings: Settings) -> None:
     kind, path = parse(settings.source)
     shown = {"image": settings.image, "video": settings.video}.get(settings.effect, "")
     read = {"source": path if kind == "file" else "", "background": shown}
+    files: set[Path] = set()
     for spec in filter(is_file, settings.sinks):
         check_file(spec)
         sink = named(spec.removeprefix("file:"))
+        if sink.resolve() in files:
+            raise GreenroomError(f"{spec} is named twice as a sink.", "Give each sink its own file.")
+        files.add(sink.resolve())
         for what, name in read.items():
             if name and exists(sink) and exists(named(name)) and sink.samefile(named(name)):
                 raise GreenroomError(f"{spec} is the {what} itself.", "Give the sink another name.")
@@ -144,16 +157,34 @@ def _final(pipeline: Pipeline, last: Status) -> Status:
     return dataclasses.replace(last, **counts, problems=(*last.problems, *unclosed))
 
 
+def _tell(text: str, bar: tqdm) -> None:
+    """Print above the bar; a log that takes nothing more ends no call."""
+    with suppress(OSError):
+        bar.write(text, file=sys.stderr)
+
+
+def _finishing(settings: Settings) -> str:
+    """What to tell who stops a conversion, whose file takes a moment to finish."""
+    return f"Finishing {', '.join(settings.sinks)}; Ctrl+C again loses it."
+
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals that end a run properly; Windows has not all."""
+
+
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of them; a second SIGINT interrupts as usual."""
+def _interrupts(text: str) -> Iterator[list[int]]:
+    """Collects `STOPPING` instead of dying of them, says `text` at the first; a second SIGINT interrupts as usual."""
     received: list[int] = []
 
     def note(number: int, _: object) -> None:
         received.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if text and len(received) == 1:
+            with suppress(OSError):
+                print(text, file=sys.stderr)
 
-    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, note) for number in STOPPING}
     try:
         yield received
     finally:
@@ -161,13 +192,13 @@ def _interrupts() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def summary(status: Status) -> str:
-    """A run's outcome in a few lines."""
+def summary(status: Status, told: Collection[Problem] = ()) -> str:
+    """A run's outcome in a few lines, without the problems that were told before."""
     stages = "  ".join(f"{name} {t.p50:.1f}/{t.p95:.1f}" for name, t in status.timings.items())
     lines = [
         f"{status.published} pictures published, {status.dropped} dropped; {status.segmenter_name or 'no network'}",
         f"ms p50/p95: {stages}" if stages else "",
-        *(str(problem) for problem in status.problems),
+        *(str(problem) for problem in status.problems if problem not in told),
     ]
     return "\n".join(line for line in lines if line)
 
@@ -178,7 +209,9 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     Raises:
         GreenroomError: the input cannot be read, the model cannot run, or the folder cannot be written.
     """
-    if Path(source).is_dir() and folder.exists() and folder.samefile(source):
+    if parse(source)[0] in ("camera", "pattern"):
+        raise GreenroomError(f"{source} has no end.", "Give a video, a picture or a folder of pictures.")
+    if exists(Path(source)) and Path(source).is_dir() and exists(folder) and folder.samefile(source):
         raise GreenroomError(f"{folder} holds the pictures themselves.", "Write the alphas to another folder.")
     frames = open_source(source, width=1280, height=720, fps=30, loop=False)
     try:
@@ -195,8 +228,9 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     started = time.monotonic()
     with tqdm(total=total, unit=" frames", disable=as_json or not sys.stderr.isatty()) as bar:
         written: list[str] = []
+        left_out: list[str] = []
         try:
-            problem = _write_mattes(frames, matter, folder, bar, written)
+            problem = _write_mattes(frames, matter, folder, bar, written, left_out)
         except KeyboardInterrupt:
             print(f"Stopped: {len(written)} alphas in {folder}.", file=sys.stderr)
             raise
@@ -205,17 +239,21 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     loaded.session.close()
     seconds = time.monotonic() - started
     facts = {"frames": count, "seconds": round(seconds, 3), "segmenter": loaded.name, "folder": str(folder)}
+    facts |= {"left_out": left_out}
     print(json.dumps(facts) if as_json else f"{count} alphas in {folder} by {loaded.name}, {seconds:.1f} s")
     if problem is not None:
         print(f"greenroom: {problem}", file=sys.stderr)
-        return 1
-    return 0
+    elif left_out:
+        print(f"greenroom: {len(left_out)} damaged pictures of {source} were left out.", file=sys.stderr)
+    return 1 if problem is not None or left_out else 0
 
 
-def _write_mattes(source: Source, matter: Matter, folder: Path, bar: tqdm, written: list[str]) -> Problem | None:
-    """Write the alphas, and note their names; what is wrong with a source that ended before its time."""
+def _write_mattes(
+    source: Source, matter: Matter, folder: Path, bar: tqdm, written: list[str], left_out: list[str]
+) -> Problem | None:
+    """Write the alphas, and note their names and what is damaged; what is wrong with a source that ended too soon."""
     try:
-        for name in write_mattes(source, matter, folder):
+        for name in write_mattes(source, matter, folder, left_out):
             written.append(name)
             bar.update()
     except EndOfSource as end:

@@ -90,6 +90,4 @@ def load_known(settings: Settings, *, realtime: bool = True) -> Loaded:
             return load(candidate)
         except BackendError as error:
             troubles.setdefault((candidate.backend, candidate.device), f"{candidate}: {error}")
-    raise BackendError(
-        "; ".join(troubles.values()) or "there is no such way; `greenroom devices` lists those there are."
-    )
+    raise BackendError("; ".join(troubles.values()) or "Nothing here runs the network as it was asked for")

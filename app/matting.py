@@ -14,7 +14,7 @@ import numpy as np
 from app.capture import BrokenFrame, EndOfSource, Source
 from app.capture.file import FolderSource
 from app.compose.planes import double
-from app.files import cure, exists
+from app.files import cure, exists, replacing
 from app.frame import Image
 from app.matte.refine import Refiner
 from app.matte.temporal import Memory, steady
@@ -73,8 +73,10 @@ def names(source: Source) -> Iterator[str]:
     yield from (f"{number:06d}.png" for number in itertools.count())
 
 
-def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
-    """Write one 8-bit PNG a frame; yields each file's name once it is written. Broken pictures are left out and logged.
+def write_mattes(source: Source, matter: Matter, folder: Path, left_out: list[str]) -> Iterator[str]:
+    """Write one 8-bit PNG a frame; yields each file's name once it is written.
+
+    Damaged pictures are left out and logged, and what is wrong with each is added to `left_out`.
 
     Raises:
         EndOfSource: the source ended before its time.
@@ -93,13 +95,15 @@ def write_mattes(source: Source, matter: Matter, folder: Path) -> Iterator[str]:
             return
         except BrokenFrame as error:
             log.warning("%s", error)
+            left_out.append(str(error))
             continue
         path = folder / name
         if _is_no_alpha(path):
             raise GreenroomError(f"{path} is another picture.", "Write the alphas to another folder.")
         _, png = cv2.imencode(".png", matter(frame), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         try:
-            path.write_bytes(np.asarray(png).tobytes())
+            with replacing(path, lasting=False) as file:
+                file.write(np.asarray(png).tobytes())
         except OSError as error:
             raise GreenroomError(
                 f"{path} cannot be written ({error.strerror}).", cure(error, "Choose another folder.")

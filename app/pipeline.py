@@ -97,6 +97,7 @@ class Pipeline:
         self._preview: Image | None = None
         self._preview_lock = threading.Lock()
         self._error: Exception | None = None
+        self._cut = False
         names = (("capture", self._capture), ("work", self._work), ("publish", self._publish))
         self._threads = [threading.Thread(target=self._guard, args=n, name=n[0], daemon=True) for n in names]
 
@@ -108,8 +109,13 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop the threads, close source and sinks; returns when all is closed."""
+    def stop(self, *, whole: bool = True) -> None:
+        """Stop the threads, close source and sinks; returns when all is closed.
+
+        Args:
+            whole: False where a conversion is stopped before its end: a fragment replaces no older file.
+        """
+        self._cut = not whole
         self._stopping.set()
         self._source_changed.set()
         self._inbox.close()
@@ -347,7 +353,7 @@ class Pipeline:
             raise
         finally:
             source = self._source
-            whole = self._error is None and (source is None or source.problem is None)
+            whole = self._error is None and not self._cut and (source is None or source.problem is None)
             self._publisher.close(whole=whole)
 
     def _write_card(self, settings: Settings) -> None:

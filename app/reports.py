@@ -32,7 +32,8 @@ def devices(settings: Settings, *, again: bool = False) -> dict[str, Any]:
         "backends": {name: asdict(availability) for name, availability in found.items()},
         "budget": asdict(budget) | {"ms": budget.ms},
         "candidates": [_candidate(verdict, budget.percent(verdict.outcome)) for verdict in verdicts],
-        "problem": problem or ("" if verdicts else "Nothing here runs what the settings hold fast."),
+        "problem": problem
+        or ("" if verdicts else f"Nothing here runs what the settings hold fast ({selection.pin(settings)})."),
     }
 
 

@@ -255,7 +255,9 @@ class Loader:
         wanted = self._ways(self._settings, self._outcomes)
         anything = self._ways(selection.unpinned(self._settings), None)
         ways, on_cpu = wanted + anything, [way for way in anything if way.device == "CPU"]
-        lacking = self._lacking or ("" if wanted else "what the settings hold fast is not here")
+        lacking = self._lacking or (
+            "" if wanted else f"what the settings hold fast ({selection.pin(self._settings)}) is not here"
+        )
         if self._realtime and self._running is None and ways and ways[0].device != "CPU":
             self._load_first(on_cpu)
         returns = self._running is not None and self._running.device == "CPU"  # `retire` will bring it back

@@ -114,6 +114,8 @@ def remembered(networks: Sequence[Network], pin: Pin) -> list[Outcome]:
         candidate = _candidate(entry)
         if candidate is None or candidate.backend not in BACKENDS or not pin.allows(candidate):
             continue
+        if not pin.threads and candidate.threads > cores():
+            continue  # it was asked for once, by number; nobody would choose it
         stamp = stamps.get((candidate.model, candidate.precision, get_backend(candidate.backend).FORMAT))
         outcome = _recall([entry], candidate, {"file": stamp})
         if outcome is not None and not outcome.problem:

@@ -97,6 +97,11 @@ class Pin:
         """Whether it leaves nothing to be measured."""
         return "auto" not in (self.backend, self.device, self.model) and self.threads > 0
 
+    def __str__(self) -> str:
+        """What is held fast, for messages; "" for nothing."""
+        held = {name: getattr(self, name) for name in ("model", "backend", "device", "precision", "threads")}
+        return ", ".join(f"{name} {value}" for name, value in held.items() if value not in ("auto", 0))
+
     def allows(self, candidate: Candidate) -> bool:
         """Whether a candidate is of this kind."""
         return (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import settings_doc
-from app.__main__ import _parser
+from app.cli import _parser
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "models" / "cards").glob("*.md")])

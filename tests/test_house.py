@@ -42,7 +42,7 @@ RULES = [
     ("app", ("torch", "models.training", "models.architectures"), ()),
     ("backends", ("torch",), ()),
     ("models", ("torch", "models.training", "models.architectures"), (*TRAINING, "models/evaluation")),
-    ("app", ("app.gui",), ("app/gui", "app/__main__.py")),
+    ("app", ("app.gui",), ("app/gui", "app/cli.py")),
 ]
 
 

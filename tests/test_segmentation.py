@@ -114,7 +114,7 @@ def test_what_cannot_be_is_told_and_something_else_runs(machine: Machine, loader
     loader.wanted(Settings().replace(backend="litert", device="CUDA"))
     assert take(loader).candidate == CPU
     until(lambda: loader.problem)
-    assert "What the settings hold fast is not here" in str(loader.problem)
+    assert "What the settings hold fast (backend litert, device CUDA) is not here" in str(loader.problem)
     time.sleep(0.2)
     looks = machine.looks
     time.sleep(0.3)

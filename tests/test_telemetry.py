@@ -54,7 +54,13 @@ def test_a_runtime_leaves_no_trace_and_calls_nobody(backend: str, tmp_path: Path
     environment |= {"HOME": str(tmp_path)} | dict.fromkeys(names, proxy.address)
     code = USES.format(backend=backend)
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     proxy.close()
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from app.gui.single import Single
@@ -14,12 +15,26 @@ from app.gui.window import Window
 from app.problems import Problem
 from app.settings import Settings, settings_path
 
+NO_DISPLAY = (
+    "greenroom: The window cannot be opened: the display does not answer, or a library of Qt's is missing (on Debian "
+    "libxcb-cursor0). Without a window: `greenroom run`."
+)
+
+
+def _say(kind: QtMsgType, _: QMessageLogContext, text: str) -> None:
+    """Print what Qt says; where it would end in a crash of its own, say what cures it."""
+    print(text, file=sys.stderr)
+    if kind == QtMsgType.QtFatalMsg:
+        print(NO_DISPLAY, file=sys.stderr, flush=True)
+        os._exit(1)
+
 
 def application() -> QApplication:
     """Qt's application, made once."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    qInstallMessageHandler(_say)
     made = QApplication(sys.argv[:1])
     made.setApplicationName("Greenroom")
     made.setDesktopFileName("greenroom")

@@ -9,6 +9,7 @@ import logging
 import queue
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,11 @@ class FileSink:
         try:
             if shutil.disk_usage(path.parent).free < LEAST_FREE:
                 raise OSError(errno.ENOSPC, "less than 64 MB are free")
-            self._file = _create(path) if realtime else _Output(_partial(path), "w+")
+            if path.exists() and not path.is_file():
+                raise OSError(errno.EEXIST, "it is no file")
+            if not realtime:
+                path = path.resolve()  # what a link names is replaced, not the link
+            self._file = _create(path) if realtime else _Output(_partial(path), "x+")
         except OSError as error:
             raise _error(path, error) from error
         self.path = self._file.path if realtime else path
@@ -137,7 +142,7 @@ class FileSink:
             self._failure = self._failure or error
             return
         if not whole:
-            log.warning("%s holds what was converted before the error.", target)
+            log.warning("%s holds what was converted until it ended early.", target)
 
 
 class _Output(io.RawIOBase):
@@ -232,8 +237,8 @@ def _names(path: Path) -> Iterator[Path]:
 
 
 def _partial(path: Path) -> Path:
-    """The hidden name of an unfinished conversion."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+    """A hidden name for an unfinished conversion, its own: another to the same file may be under way."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
 
 
 def _error(path: Path, error: Exception) -> SinkError:
@@ -241,7 +246,7 @@ def _error(path: Path, error: Exception) -> SinkError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
         return SinkError(f"The disk is full: {path}", "Make room; what is in the file so far can be played.")
-    if number == errno.ENOENT:
+    if number == errno.ENOENT and not path.parent.is_dir():
         return SinkError(f"There is no folder {path.parent}.", "Create it, or choose another.")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return SinkError(f"You may not write {path}.", "Choose another folder.")
