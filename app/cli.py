@@ -61,6 +61,8 @@ def matte(arguments: argparse.Namespace) -> int:
     """Write each frame's alpha as PNG."""
     from app.headless import run_matte
 
+    if not arguments.output_dir:  # as of a shell's variable that is not set: it would be the folder that one is in
+        raise GreenroomError("OUTPUT_DIR is empty.", "Name a folder for the alphas; . is this one.")
     return run_matte(
         arguments.input,
         Path(arguments.output_dir),

@@ -103,6 +103,7 @@ def test_what_a_link_names_is_replaced_and_what_is_no_file_is_not(
         (["run", "--size", "abc", "--json"], 2),
         (["run", "--fps", "500", "--json"], 2),
         (["matte", "pattern", "alphas", "--json"], 1),
+        (["matte", CLIP, "", "--json"], 1),
         (["matte", CLIP, "alphas", "--device", "nope", "--json"], 1),
         (["run", "--source", "nosuch.mp4", "--sink", "null", "--json"], 1),
     ],
