@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,9 @@ from app.settings import NETWORK_SETTINGS, Option, Settings
 
 EXIT_TROUBLE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 """Exit codes besides 0; wrong usage is argparse's."""
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What a write to the output ends in, where no file is named."""
 
 LONGEST = 1e7
 """Seconds or minutes: what is longer than months is a slip, and more than timers take."""
@@ -109,18 +113,22 @@ def bench(arguments: argparse.Namespace) -> int:
     peer_model = Path(arguments.peer_model) if arguments.peer_model else None
     if peer_model is not None and not file_exists(peer_model):
         raise GreenroomError(f"{peer_model} is not there.", "Give the path of MediaPipe's .onnx or .tflite file.")
-    try:
-        with ExitStack() as files:
-            output = _output(arguments.output, files)  # opened before minutes are spent
-            results = bench.measure(
-                arguments.what, frames=arguments.frames, minutes=arguments.minutes, peer_model=peer_model
-            )
-            _report(results, bench.text, arguments)  # before it is written: no measurement is lost with a full disk
-            output.write(json.dumps(results, indent=2).encode() + b"\n")
-    except OSError as error:
-        message = f"{arguments.output} could not be written ({error.strerror}); the results stand above."
-        raise GreenroomError(message, cure(error, "Choose another file.")) from error
-    return 0
+    trouble: GreenroomError | None = None
+    with ExitStack() as files:
+        output = _output(arguments.output, files)  # opened before minutes are spent
+        results = bench.measure(
+            arguments.what, frames=arguments.frames, minutes=arguments.minutes, peer_model=peer_model
+        )
+        try:
+            with files.pop_all():
+                output.write(json.dumps(results, indent=2).encode() + b"\n")
+        except OSError as error:
+            message = f"{arguments.output} could not be written ({error.strerror}); the results stand above."
+            trouble = GreenroomError(message, cure(error, "Choose another file."))
+    status = _report(results, bench.text, arguments)
+    if trouble is not None:
+        raise trouble
+    return status
 
 
 def _output(path: str, files: ExitStack) -> IO[bytes]:
@@ -163,6 +171,17 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, option: Option, def
         )
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then: a tree that is not installed knows none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        try:
+            print(f"Greenroom {version('greenroom')}")
+        except PackageNotFoundError:
+            print("Greenroom, not installed")
+        parser.exit()
+
+
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number of frames: give 1 or more")
@@ -187,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: greenroom run --source clip --effect blur --sink out.mp4",
     )
     parser.set_defaults(function=window, defaults=False, **{name: None for name, _, _ in Settings().items()})
-    parser.add_argument("--version", action="version", version=f"Greenroom {version('greenroom')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="Print the version.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(function: Callable[[argparse.Namespace], int], example: str) -> argparse.ArgumentParser:
@@ -264,26 +283,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 after a trouble that is printed with its cure, 2 for wrong usage or a setting's wrong value, 130 after
         Ctrl+C, 143 after a conversion that SIGTERM ended.
     """
-    _ready_streams()
-    arguments = _parser().parse_args(argv)
     try:
-        status: int = arguments.function(arguments)
-        sys.stdout.flush()
-    except GreenroomError as error:
-        _tell(error.problem, arguments)
-        return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_TROUBLE
+        _ready_streams()
+        return _do(_parser().parse_args(argv))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _do(arguments: argparse.Namespace) -> int:
+    try:
+        status: int = arguments.function(arguments)
+    except GreenroomError as error:
+        status = EXIT_USAGE if isinstance(error, SettingsError) else EXIT_TROUBLE
+        _tell(error.problem, arguments)
     except BrokenPipeError:
-        _forget_output()  # its reader left, which is no news
-        return EXIT_TROUBLE
+        status = EXIT_TROUBLE  # the reader of our output left, which is no news
     except OSError as error:
-        _forget_output()
-        what = error.filename or "The output"
-        cured = cure(error, "Choose another file or folder.")
-        _tell(Problem("greenroom", f"{what} cannot be used ({error.strerror}).", cured), arguments)
-        return EXIT_TROUBLE
-    return status
+        status = EXIT_TROUBLE
+        if error.filename is not None:
+            message = f"{error.filename} cannot be used ({error.strerror})."
+            _tell(Problem("greenroom", message, cure(error, "Choose another file or folder.")), arguments)
+        elif error.errno in UNWRITABLE:
+            _tell(_unwritten(error), argparse.Namespace())
+        else:
+            raise
+    unprinted = _flushed()
+    if unprinted is None or status > EXIT_INTERRUPTED - 2:  # stopped by a signal, as by the end of its terminal
+        return status
+    if not isinstance(unprinted, BrokenPipeError):
+        _tell(_unwritten(unprinted), argparse.Namespace())
+    return EXIT_TROUBLE
+
+
+def _unwritten(error: OSError) -> Problem:
+    message = f"The output cannot be written ({error.strerror})."
+    return Problem("greenroom", message, cure(error, "Let it go elsewhere."))
 
 
 def _ready_streams() -> None:
@@ -295,12 +329,22 @@ def _ready_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _forget_output() -> None:
-    """Send what is still to be written nowhere: Python would try once more at its end, and say so."""
-    with suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+def _flushed() -> OSError | None:
+    """What keeps what was printed from going out, None if nothing does."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def entry() -> int:
+    """Run the command line of this process, of which nothing more is printed."""
+    status = main()
+    if _flushed() is not None:  # Python would try once more at its end, and say so
+        with Path(os.devnull).open("wb") as nowhere, suppress(OSError, ValueError):
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return status
 
 
 def _tell(problem: Problem, arguments: argparse.Namespace) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -86,7 +87,9 @@ def run_headless(settings: Settings, *, seconds: float, as_json: bool) -> int:
     if not status.published and not status.problems and not interrupted:
         nothing = Problem("greenroom", "Nothing was published in this time.", "Give more time or a smaller --size.")
         status = dataclasses.replace(status, problems=(nothing,))
-    print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status, told))
+    # Whoever closed the terminal reads nothing more; that it was closed is what ended this.
+    with suppress(OSError) if interrupted else nullcontext():
+        print(json.dumps(dataclasses.asdict(status)) if as_json else summary(status, told), flush=bool(interrupted))
     if interrupted[:1] == [signal.SIGINT]:
         return 130
     if interrupted and convert:
@@ -112,13 +115,13 @@ def _check(settings: Settings) -> None:
     kind, path = parse(settings.source)
     shown = {"image": settings.image, "video": settings.video}.get(settings.effect, "")
     read = {"source": path if kind == "file" else "", "background": shown}
-    files: set[Path] = set()
+    files: set[str] = set()
     for spec in filter(is_file, settings.sinks):
         check_file(spec)
         sink = named(spec.removeprefix("file:"))
-        if sink.resolve() in files:
+        if (place := os.path.realpath(sink)) in files:
             raise GreenroomError(f"{spec} is named twice as a sink.", "Give each sink its own file.")
-        files.add(sink.resolve())
+        files.add(place)
         for what, name in read.items():
             if name and exists(sink) and exists(named(name)) and sink.samefile(named(name)):
                 raise GreenroomError(f"{spec} is the {what} itself.", "Give the sink another name.")
@@ -184,7 +187,8 @@ def _interrupts(text: str) -> Iterator[list[int]]:
             with suppress(OSError):
                 print(text, file=sys.stderr)
 
-    old = {number: signal.signal(number, note) for number in STOPPING}
+    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup has it
+    old = {number: signal.signal(number, note) for number in heard}
     try:
         yield received
     finally:
@@ -209,7 +213,7 @@ def run_matte(source: str, folder: Path, settings: Settings, *, temporal: bool, 
     Raises:
         GreenroomError: the input cannot be read, the model cannot run, or the folder cannot be written.
     """
-    if parse(source)[0] in ("camera", "pattern"):
+    if parse(settle(source))[0] in ("camera", "pattern"):
         raise GreenroomError(f"{source} has no end.", "Give a video, a picture or a folder of pictures.")
     if exists(Path(source)) and Path(source).is_dir() and exists(folder) and folder.samefile(source):
         raise GreenroomError(f"{folder} holds the pictures themselves.", "Write the alphas to another folder.")

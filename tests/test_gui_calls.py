@@ -34,6 +34,8 @@ LINES = [
     (replace(LOST, source="lost", card=True), {}, "danger", "No picture from the camera."),
     (replace(LIVE, sinks={"auto": "lost", "talk.mp4": "open"}), {"sinks": ("auto", "talk.mp4")}, "danger", "Nobody"),
     (RECORDING, {"sinks": ("talk.mp4",)}, "off", "Recording only"),
+    (replace(LIVE, sinks={"talk.mp4": "lost"}), {"sinks": ("talk.mp4",)}, "danger", "Nothing is recorded"),
+    (replace(LIVE, sinks={"/dev/video10": "lost"}), {"sinks": ("/dev/video10",)}, "danger", "Nobody can see you"),
     (replace(LIVE, sinks={"null": "open"}), {"sinks": ("null",), "on_air": False}, "off", "Preview only"),
 ]
 
@@ -48,7 +50,10 @@ def test_the_line_speaks_of_others_only_where_they_can_see(
 
 def test_a_file_alone_is_not_on_air() -> None:
     assert pill(Settings().replace(sinks=("talk.mp4",)), RECORDING).text == "RECORDING ONLY"
-    assert pill(Settings().replace(sinks=("auto", "talk.mp4")), replace(LOST, sinks={"auto": "lost", "a.mp4": "open"}))
+    both = Settings().replace(sinks=("auto", "talk.mp4"))
+    assert pill(both, replace(LOST, sinks={"auto": "lost", "talk.mp4": "open"})).text == "NOT CONNECTED"
+    raw = Settings().replace(sinks=("talk.mp4",), effect="none", show_room=True)
+    assert pill(raw, RECORDING).level == "danger" and status_line(raw, RECORDING).level == "danger"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,14 @@ def test_the_help_leaves_the_keys_it_teaches_working(stage: Stage, qtbot: QtBot)
     manual.activateWindow()
     QTest.keyClick(manual, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
     assert window.settings.effect == "blur"
+    QTest.keyClick(manual, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
+    assert window.settings.mirror
+    window.header.help.click()
+    assert window._manual is manual, "one is enough"
     manual.close()
+    assert window._manual is None
+    window.header.help.click()
+    assert window._manual is not None
 
 
 @pytest.mark.parametrize("effect", ["colour", "alpha", "blur"])
@@ -123,16 +135,34 @@ def test_a_picture_that_comes_late_does_not_take_a_newer_choice_back(stage: Stag
     assert window.settings.effect == "colour"
 
 
-@pytest.mark.parametrize("key", [Qt.Key.Key_Down, Qt.Key.Key_End, Qt.Key.Key_C])
-def test_keys_open_a_list_and_choose_nothing_on_their_way(stage: Stage, qtbot: QtBot, key: Qt.Key) -> None:
+NONE, PAD = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier
+
+
+@pytest.mark.parametrize(
+    ("key", "held"), [(Qt.Key.Key_Down, NONE), (Qt.Key.Key_End, NONE), (Qt.Key.Key_C, NONE), (Qt.Key.Key_6, PAD)]
+)
+def test_keys_open_a_list_and_choose_nothing_on_their_way(
+    stage: Stage, qtbot: QtBot, key: Qt.Key, held: Qt.KeyboardModifier
+) -> None:
     window = stage.open()
     for choice in (window.camera.source, window.call.output):
         assert isinstance(choice, Choice)
         chosen: list[int] = []
         choice.activated.connect(chosen.append)
-        QTest.keyClick(choice, key)
+        QTest.keyClick(choice, key, held)
         assert choice.view().isVisible() and not chosen
         choice.hidePopup()
+
+
+def test_an_open_list_of_outputs_does_not_change_under_the_hand(stage: Stage, qtbot: QtBot) -> None:
+    window = stage.open()
+    qtbot.waitUntil(lambda: window.call.output.count() > 2, timeout=PATIENCE)
+    window.call.output.showPopup()
+    window.call.output.view().setCurrentIndex(window.call.output.model().index(2, 0))
+    window.call.offer({"pipewire": "ready"})
+    assert window.call.output.view().currentIndex().row() == 2
+    window.call.output.hidePopup()
+    qtbot.waitUntil(lambda: window.call.output.values == (("auto",), ("pipewire",), ("null",)), timeout=PATIENCE)
 
 
 TWINS = [CameraInfo("/dev/video0", "HD Webcam"), CameraInfo("/dev/video2", "HD Webcam")]

@@ -8,7 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 
-from app.gui.controls import Fold, Name, SettingChoice, Switch, label
+from app.gui.controls import Name, SettingChoice, Switch, label
+from app.gui.fold import Fold
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
 from app.gui.wording import LABELS, LIMITS, RATES, SIZES, STAGES, THREADS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -66,6 +67,7 @@ class Call(QFrame):
         self._jobs = jobs
         self._settings = Settings()
         self._status: Status | None = None
+        self._looks = 0
         self._program = next(iter(CALLS))
         self.setProperty("look", "card")
         self.output = SettingChoice("sinks", [("auto",), ("null",)])
@@ -91,7 +93,12 @@ class Call(QFrame):
 
     def refresh(self) -> None:
         """Look for ways to publish, beside the window."""
-        self._jobs.run(find_outputs, self.offer, self._not_found)
+        self._looks += 1
+        self._jobs.run(find_outputs, partial(self._found, self._looks), self._not_found)
+
+    def _found(self, number: int, outputs: dict[str, str]) -> None:
+        if number == self._looks:  # an older look, which took longer, knows less
+            self.offer(outputs)
 
     def offer(self, outputs: dict[str, str]) -> None:
         """Offer these ways to publish."""

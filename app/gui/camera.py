@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.capture.naming import find_camera, spec_of
 from app.gui import dialogs
-from app.gui.controls import Choice, Name, Switch, tool_button
+from app.gui.controls import LATER_MS, Choice, Name, Switch, tool_button
 from app.gui.icons import icon
 from app.gui.jobs import Jobs
 from app.gui.theme import GRID, colours
@@ -125,7 +125,7 @@ class Camera(QWidget):
 
     def _arrange(self) -> None:
         if self.source.view().isVisible():  # the list is open, and what it marks must not move under the hand
-            QTimer.singleShot(SETTLE_MS, self, self._arrange)
+            QTimer.singleShot(LATER_MS, self, self._arrange)
             return
         real = [camera for camera in self._cameras if not camera.virtual]
         first = f"Automatic: {self._running or (real[0].name if real else 'sample clip')}"

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QFont,
     QKeyEvent,
     QKeySequence,
     QPainter,
@@ -22,7 +21,6 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QCheckBox,
     QComboBox,
     QFrame,
@@ -58,6 +56,12 @@ MOVES = (
     Qt.Key.Key_PageDown,
 )
 """The keys that move through a list."""
+
+COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+"""With one of these a letter is a command, not the beginning of an entry's name."""
+
+LATER_MS = 500
+"""Pause before a list that was open is tried again."""
 
 
 @cache
@@ -240,7 +244,7 @@ class Choice(Keyboard, QComboBox):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         letter = event.text().isprintable() and event.text().strip() != ""
-        if event.key() in MOVES or (letter and not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier):
+        if event.key() in MOVES or (letter and not event.modifiers() & COMMANDS):
             self.showPopup()
             return
         super().keyPressEvent(event)
@@ -278,10 +282,16 @@ class SettingChoice(Choice):
         return tuple(self._values)
 
     def offer(self, values: Iterable[Any]) -> None:
-        """Offer these values."""
+        """Offer these values, once the list is not open: what it marks must not move under the hand."""
+        values = list(values)
+        if values == self._values:
+            return
+        if self.view().isVisible():
+            QTimer.singleShot(LATER_MS, self, lambda: self.offer(values))
+            return
         current = self._values[self.currentIndex()] if self._values else None
         self.clear()
-        self._values = list(values)
+        self._values = values
         self.addItems([choice_label(self._name, value) for value in self._values])
         if current is not None:
             self.show_value(current)
@@ -326,65 +336,6 @@ class NumberSlider(QWidget):
         self.slider.setValue(value)
         self.slider.blockSignals(False)
         self.value.setText(str(value))
-
-
-class FoldHeader(Keyboard, QAbstractButton):
-    """A section's title that folds it; shows a summary at the right."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self.setText(title)
-        self.setAccessibleName(title.replace("&", ""))
-        self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._summary = ""
-
-    def show_summary(self, text: str) -> None:
-        """Show a few words at the right."""
-        if text != self._summary:
-            self._summary = text
-            self.update()
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(160, 28)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        theme, painter = colours(self.palette()), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        bold = QFont(self.font())
-        bold.setWeight(QFont.Weight.Bold)
-        painter.setFont(bold)
-        painter.setPen(QColor(theme.text))
-        flags = Qt.AlignmentFlag.AlignVCenter | self.mnemonic
-        painter.drawText(QRectF(0, 0, self.width(), self.height()), flags, self.text())
-        painter.setFont(self.font())
-        painter.setPen(QColor(theme.muted))
-        room = QRectF(0, 0, self.width() - 32, self.height())
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._summary)
-        painter.translate(self.width() - 11, self.height() / 2)
-        painter.rotate(180 if self.isChecked() else 0)
-        paint_icon(painter, "chevron", theme.muted, QRectF(-9, -9, 18, 18), 2)
-        painter.resetTransform()
-        focus_ring(painter, self, QRectF(self.rect()).adjusted(-3, 1, 3, -1).intersected(QRectF(self.rect())), 6)
-
-
-class Fold(QFrame):
-    """A card that folds away what not everybody needs."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self.setProperty("look", "card")
-        self.header = FoldHeader(title)
-        self.body = QWidget()
-        self.body.setVisible(False)
-        self.header.toggled.connect(self.body.setVisible)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
-        layout.setSpacing(GRID + GRID // 2)
-        layout.addWidget(self.header)
-        layout.addWidget(self.body)
 
 
 def tool_button(name: str, help: str) -> QToolButton:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QColorDialog,
@@ -90,24 +90,17 @@ def may_show_room(parent: QWidget) -> bool:
 
 
 class HelpDialog(QDialog):
-    """The whole manual.
-
-    Attributes:
-        hide_asked: the key that hides the room was pressed here, as the manual says it may be.
-    """
-
-    hide_asked = Signal()
+    """The whole manual."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Greenroom help")
-        QShortcut(QKeySequence("Ctrl+B"), self, self.hide_asked.emit)
         layout = _dialog_layout(self)
         layout.addWidget(label("How to be seen", "title"))
         steps = (
             "1.  Choose your camera and what stands behind you.",
-            "2.  In Meet, Zoom, Teams or any browser choose the camera “Greenroom”.",
+            "2.  In the call choose the camera “Greenroom”: the card “In calls” says where.",
             "3.  That is all. Whenever your outline is unknown, the whole frame is covered.",
         )
         for step in steps:

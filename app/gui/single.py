@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
-ANSWER_MS = 500
+ANSWER_MS = 2000
 """How long a window that is open has to answer; one that hangs does not keep another from opening."""
 
 
@@ -30,13 +30,21 @@ class Single(QObject):
 
     def shown_elsewhere(self) -> bool:
         """Whether a window is open already, which then comes forward; if none is, this one will be found."""
-        socket = QLocalSocket()
-        socket.connectToServer(self._name)
-        if socket.waitForConnected(ANSWER_MS) and (socket.bytesAvailable() or socket.waitForReadyRead(ANSWER_MS)):
-            return True
+        for _ in range(2):  # another may begin to listen between the look and the try
+            if self._reached():
+                return True
+            if self._server.listen(self._name):
+                return False
         QLocalServer.removeServer(self._name)  # of one that ended without closing it, or hangs
         self._server.listen(self._name)
         return False
+
+    def _reached(self) -> bool:
+        socket = QLocalSocket()
+        socket.connectToServer(self._name)
+        if not socket.waitForConnected(ANSWER_MS):
+            return False
+        return socket.bytesAvailable() > 0 or socket.waitForReadyRead(ANSWER_MS)
 
     def _answer(self) -> None:
         while self._server.hasPendingConnections():

@@ -78,6 +78,7 @@ class Window(QWidget):
         self._engine_problem: Problem | None = None
         self._save_problem: Problem | None = None
         self.closed_in_time = True
+        self._manual: dialogs.HelpDialog | None = None
         self.jobs, self.engine = Jobs(self), Engine(make_pipeline, settings)
         self.saver = Saver(self.jobs)
         self._moved = QTimer(self)
@@ -203,7 +204,7 @@ class Window(QWidget):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
 
     def _bind_keys(self) -> None:
-        keys: tuple[tuple[str, Callable[[], object]], ...] = (
+        self._keys: tuple[tuple[str, Callable[[], object]], ...] = (
             ("Ctrl+Return", lambda: self.change({"on_air": not self.settings.on_air})),
             ("Ctrl+Enter", lambda: self.change({"on_air": not self.settings.on_air})),
             ("Ctrl+B", self._hide_room),
@@ -212,7 +213,7 @@ class Window(QWidget):
             ("F1", self._help),
             ("Ctrl+Q", self.close),
         )
-        for key, action in keys:
+        for key, action in self._keys:
             QShortcut(QKeySequence(key), self, action)
 
     def _restore(self) -> None:
@@ -295,10 +296,18 @@ class Window(QWidget):
         self.call.refresh()
 
     def _help(self) -> None:
-        """Show the manual beside the window, whose keys and buttons go on working."""
-        self._manual = dialogs.HelpDialog(self)
-        self._manual.hide_asked.connect(self._hide_room)
+        """Show the manual beside the window, whose buttons go on working, and all keys in both."""
+        if self._manual is None:
+            self._manual = dialogs.HelpDialog(self)
+            self._manual.finished.connect(self._help_closed)
+            for key, action in self._keys:
+                QShortcut(QKeySequence(key), self._manual, action)
         self._manual.show()
+        self._manual.raise_()
+        self._manual.activateWindow()
+
+    def _help_closed(self) -> None:
+        self._manual = None
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         if event.type() == QEvent.Type.WindowStateChange:

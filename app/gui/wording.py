@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.problems import Problem
+from app.publish.factory import is_file
 from app.settings import Settings
 from app.status import Status
 
@@ -172,7 +173,11 @@ def cameras_of(status: Status | None) -> tuple[str, ...]:
 
 
 def _wants_camera(settings: Settings) -> bool:
-    return any(sink.partition(":")[0] in ("auto", *CAMERAS) for sink in settings.sinks)
+    return any(sink != "null" and not is_file(sink) for sink in settings.sinks)
+
+
+def _wants_file(settings: Settings) -> bool:
+    return any(is_file(sink) for sink in settings.sinks)
 
 
 def is_published(settings: Settings, status: Status | None) -> bool:
@@ -206,7 +211,9 @@ def pill(settings: Settings, status: Status | None) -> Line:
     if not cameras_of(status):
         if _wants_camera(settings):
             return Line("warning", "NOT CONNECTED")
-        return Line("off", "RECORDING ONLY" if is_published(settings, status) else "PREVIEW ONLY")
+        if not is_published(settings, status):
+            return Line("off", "PREVIEW ONLY")
+        return Line("danger" if settings.effect == "none" else "off", "RECORDING ONLY")
     if status.card:
         return Line("warning", "PAUSED")
     return Line("danger" if settings.effect == "none" else "good", "ON AIR")
@@ -233,8 +240,7 @@ def status_line(settings: Settings, status: Status | None, *, broken: bool = Fal
     if not seen and _wants_camera(settings):
         return Line("danger", "Nobody can see you: the virtual camera is not connected.")
     if not seen:
-        recorded = is_published(settings, status)
-        return Line("off", f"{'Recording' if recorded else 'Preview'} only: nobody else sees this.")
+        return _unseen(settings, status)
     if not settings.on_air:
         return Line("off", "Off air: others see the “camera paused” card, only you see this preview.")
     if status.card:
@@ -244,6 +250,17 @@ def status_line(settings: Settings, status: Status | None, *, broken: bool = Fal
     if status.protected:
         return _covered(status)
     return Line("good", f"Live: {_source_name(settings, status)}, {EFFECTS[settings.effect]}")
+
+
+def _unseen(settings: Settings, status: Status) -> Line:
+    """What happens where no camera is wanted."""
+    if is_published(settings, status):
+        if settings.effect == "none":
+            return Line("danger", "Recording without an effect: the file shows your room.")
+        return Line("off", "Recording only: nobody else sees this.")
+    if settings.on_air and _wants_file(settings):
+        return Line("danger", "Nothing is recorded: the file cannot be written.")
+    return Line("off", "Preview only: nobody else sees this.")
 
 
 def _source_name(settings: Settings, status: Status) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
 import itertools
 import logging
+import os
 import queue
 import shutil
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +50,19 @@ class FileSink:
     def __init__(self, path: Path, width: int, height: int, fps: float, *, realtime: bool) -> None:
         self._format = format_of(path)
         self._size, self._fps, self._realtime = (width, height), fps, realtime
+        if not realtime:
+            path = Path(os.path.realpath(path))  # what a link names is replaced, not the link
         try:
             if shutil.disk_usage(path.parent).free < LEAST_FREE:
                 raise OSError(errno.ENOSPC, "less than 64 MB are free")
             if path.exists() and not path.is_file():
                 raise OSError(errno.EEXIST, "it is no file")
-            if not realtime:
-                path = path.resolve()  # what a link names is replaced, not the link
             self._file = _create(path) if realtime else _Output(_partial(path), "x+")
         except OSError as error:
             raise _error(path, error) from error
+        self._forget = partial(_remove, self._file.path)
+        if not realtime:
+            atexit.register(self._forget)  # who presses Ctrl+C again loses it, and leaves no stump
         self.path = self._file.path if realtime else path
         self.name = str(self.path)
         self.dropped = 0
@@ -98,6 +105,7 @@ class FileSink:
             self._queue.put(None)
             self._thread.join()
         self._file.close()
+        atexit.unregister(self._forget)
         if self.dropped:
             log.warning("%s lacks %d pictures: the encoder was too slow.", self.path, self.dropped)
         if self._encoder is None or not self._file.position:
@@ -135,8 +143,8 @@ class FileSink:
     def _put_in_place(self) -> None:
         """Give a conversion its name; an incomplete one replaces nothing."""
         whole = self._whole and self._failure is None
-        target = self.path if whole else free(self.path)
         try:
+            target = self.path if whole else _claim(self.path)
             self._file.path.replace(target)
         except OSError as error:
             self._failure = self._failure or error
@@ -227,6 +235,22 @@ def _create(path: Path) -> _Output:
 def free(path: Path) -> Path:
     """The path, or where something has that name the first with -2, -3 and so on that is free."""
     return next(name for name in _names(path) if not name.exists())
+
+
+def _claim(path: Path) -> Path:
+    """The first name that is free, taken by an empty file: another that ends now takes the next."""
+    for name in _names(path):
+        try:
+            name.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return name
+    raise AssertionError("names never end")
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _names(path: Path) -> Iterator[Path]:
