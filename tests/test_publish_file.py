@@ -199,7 +199,7 @@ def test_a_conversion_whose_pictures_end_early_replaces_nothing(
     publisher.close(whole=False)
     assert path.read_bytes() == b"the good one"
     assert len(frames(tmp_path / "out-2.mp4")) == 1
-    assert "out-2.mp4 holds what was converted before the error" in caplog.text
+    assert "out-2.mp4 holds what was converted until it ended early" in caplog.text
 
 
 def test_a_conversion_that_cannot_take_its_name_says_so(tmp_path: Path) -> None:
