@@ -220,7 +220,7 @@ def test_a_damaged_video_is_converted_as_far_as_it_goes_and_told(
 ) -> None:
     out = tmp_path / "out.mp4"
     assert main(["run", *QUICK, "--source", str(damaged_clip), "--sink", str(out)]) == 1
-    assert "is damaged" in capsys.readouterr().err
+    assert "is damaged" in "".join(capsys.readouterr())  # while it runs, or at the end, but once
     assert 10 < len(frames_of(out)) < 50
 
 
