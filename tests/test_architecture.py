@@ -64,7 +64,7 @@ def test_weights_tell_whether_they_were_trained_on_softened_pictures(tmp_path: P
         load_start(Segmenter(plain), "soft", tmp_path)
 
 
-@pytest.mark.parametrize("config", ["lite", "hd-beside"])
+@pytest.mark.parametrize("config", ["lite", "hd-things"])
 def test_the_exported_form_is_the_trained_network(config: str) -> None:
     torch = pytest.importorskip("torch")
     from models.architectures.segmenter import Deployed, Segmenter

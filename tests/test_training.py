@@ -65,7 +65,7 @@ def test_the_last_mask_is_often_missing_and_never_out_of_range() -> None:
     assert masks.min() >= 0 and masks.max() <= 1
 
 
-@pytest.mark.parametrize(("name", "config"), [("lite", "lite"), ("hd", "hd-beside")])
+@pytest.mark.parametrize(("name", "config"), [("lite", "lite"), ("hd", "hd-things")])
 def test_the_kept_network_is_the_shipped_one(name: str, config: str) -> None:
     torch = pytest.importorskip("torch")
     from models.architectures.segmenter import Deployed, Segmenter
@@ -321,7 +321,7 @@ def test_the_offset_is_added_to_the_logits_of_what_ships() -> None:
         plain, less = (torch.logit(deployed(network, offset)(image)) for offset in (0.0, -0.5))
     torch.testing.assert_close(less, plain - 0.5, atol=2e-3, rtol=0)
     torch.testing.assert_close(network.head.bias, before)
-    assert read_config("hd-beside").offset == -0.25
+    assert read_config("hd-things").offset == -0.25
 
 
 @pytest.mark.parametrize("factor", [2, 4])
