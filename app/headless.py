@@ -187,7 +187,8 @@ def _interrupts(text: str) -> Iterator[list[int]]:
             with suppress(OSError):
                 print(text, file=sys.stderr)
 
-    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup has it
+    # What nohup ignores stays so; a shell's job in the background has Ctrl+C ignored, and is still to be stopped by it.
+    heard = [n for n in STOPPING if n == signal.SIGINT or signal.getsignal(n) is not signal.SIG_IGN]
     old = {number: signal.signal(number, note) for number in heard}
     try:
         yield received
