@@ -25,11 +25,16 @@ SLOW = ["--backend", "onnxruntime", "--model", "hd", "--size", "1280x720", "--de
 """The clip of a few hundred frames then takes longer than a test waits before it stops the conversion."""
 
 
+def heard() -> None:
+    """Let the process hear what whoever runs the tests may ignore, as nohup and jobs in the background do."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "app", *arguments]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), text=True, preexec_fn=heard, **pipes)
 
 
 def until_written(folder: Path) -> None:
