@@ -110,11 +110,7 @@ class Pipeline:
             thread.start()
 
     def stop(self, *, whole: bool = True) -> None:
-        """Stop the threads, close source and sinks; returns when all is closed.
-
-        Args:
-            whole: False where a conversion is stopped before its end: a fragment replaces no older file.
-        """
+        """Stop the threads, close source and sinks; returns when all is closed. Not `whole`, no older file is replaced."""
         self._cut = not whole
         self._stopping.set()
         self._source_changed.set()

@@ -30,6 +30,16 @@ def commands() -> list[str]:
     return sorted(set(found))
 
 
+PICTURES = sorted([*(ROOT / "docs").rglob("*.png"), *(ROOT / "models" / "cards").glob("*.png")])
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
+def test_the_documents_pictures_are_whole(picture: Path) -> None:
+    """A PNG that was cut off while it was written lacks its last chunk, and viewers show half of it or nothing."""
+    content = picture.read_bytes()
+    assert content.startswith(b"\x89PNG") and content.endswith(b"IEND\xaeB`\x82")
+
+
 @pytest.mark.parametrize("command", commands())
 def test_the_documents_commands_are_understood(command: str) -> None:
     arguments = shlex.split(command)[1:]

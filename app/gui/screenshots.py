@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QBuffer, QPoint, QRect
 from PySide6.QtGui import QFont, QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication
 
+from app.files import replacing
 from app.gui import forget_cv2_qt
 from app.gui.program import application
 from app.gui.window import Window
@@ -137,8 +138,11 @@ def _save(image: QImage, picture: QRect, path: Path) -> None:
     for step in range(1, COARSEST + 1):
         levels = np.float32(255 // step)  # black and white stay what they are
         preview[:] = np.rint(np.rint(exact * levels) * (255 / levels))
-        image.save(str(path), quality=0)  # which packs most
-        if path.stat().st_size <= LARGEST:
+        packed = QBuffer()
+        image.save(packed, "PNG", 0)  # which packs most
+        if packed.size() <= LARGEST:
+            with replacing(path) as file:  # stopped in between, it must not leave half a picture in the documents
+                file.write(packed.data().data())
             return
     raise SystemExit(f"{path} is larger than {LARGEST // 1024} KiB even so.")
 
