@@ -110,7 +110,7 @@ class Pipeline:
             thread.start()
 
     def stop(self, *, whole: bool = True) -> None:
-        """Stop the threads, close source and sinks; returns when all is closed. Not `whole`, no older file is replaced."""
+        """Stop the threads, close source and sinks; returns when all is closed; not `whole` replaces no file."""
         self._cut = not whole
         self._stopping.set()
         self._source_changed.set()

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QBuffer, QPoint, QRect
-from PySide6.QtGui import QFont, QFontDatabase, QImage
+from PySide6.QtCore import QBuffer, QByteArray, QPoint, QRect
+from PySide6.QtGui import QFont, QFontDatabase, QImage, QImageWriter
 from PySide6.QtWidgets import QApplication
 
 from app.files import replacing
@@ -139,10 +139,12 @@ def _save(image: QImage, picture: QRect, path: Path) -> None:
         levels = np.float32(255 // step)  # black and white stay what they are
         preview[:] = np.rint(np.rint(exact * levels) * (255 / levels))
         packed = QBuffer()
-        image.save(packed, "PNG", 0)  # which packs most
+        writer = QImageWriter(packed, QByteArray(b"png"))
+        writer.setQuality(0)  # which packs most
+        writer.write(image)
         if packed.size() <= LARGEST:
             with replacing(path) as file:  # stopped in between, it must not leave half a picture in the documents
-                file.write(packed.data().data())
+                file.write(bytes(packed.data().data()))
             return
     raise SystemExit(f"{path} is larger than {LARGEST // 1024} KiB even so.")
 
