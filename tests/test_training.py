@@ -126,6 +126,23 @@ def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
         Trainer(dataclasses.replace(config, frozen=("encoder.stage.1",)), tmp_path, torch.device("cpu"))
 
 
+def test_statistics_that_do_not_count_stay_while_scale_and_filters_learn(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from models.training.config import read_config
+    from models.training.train import Trainer
+
+    config = dataclasses.replace(read_config("lite"), start="lite", statistics=False, rate=0.1)
+    trainer = Trainer(config, tmp_path, torch.device("cpu"))
+    before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+    image = torch.from_numpy(paint_person(256, 144, 0)[0])[None].repeat(4, 1, 1, 1)
+    trainer.learn(trainer.network, image, torch.zeros(4, 144, 256))
+    after = trainer.network.state_dict()
+    counted = {name for name in before if "running_" in name or name.endswith("num_batches_tracked")}
+    assert all(torch.equal(before[name], after[name]) for name in counted)
+    for learnt in ("encoder.stages.1.0.depthwise.0.weight", "encoder.stages.1.0.depthwise.1.bias"):
+        assert not torch.equal(before[learnt], after[learnt])
+
+
 def test_a_wider_network_teaches_a_thin_one(tmp_path: Path) -> None:
     """The loss grows by the cross-entropy with the teacher's own masks, and the teacher stays as it is."""
     torch = pytest.importorskip("torch")

@@ -124,13 +124,16 @@ def open_teacher(name: str, runs: Path) -> Segmenter:
     return network.eval().requires_grad_(False)
 
 
-def begin_learning(network: nn.Module, frozen: set[str]) -> None:
-    """Put the network into training mode but for the layers whose tensors are frozen, statistics included."""
+def begin_learning(network: nn.Module, frozen: set[str], statistics: bool = True) -> None:
+    """Put the network into training mode but for the layers whose tensors are frozen, statistics included.
+
+    Without `statistics` no batch norm counts on, though its scale and shift learn.
+    """
     network.train()
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in frozen)
     for name, module in network.named_modules():
-        if f"{name}.running_mean" in frozen:
+        if f"{name}.running_mean" in frozen or (isinstance(module, nn.BatchNorm2d) and not statistics):
             module.eval()
 
 
@@ -155,7 +158,7 @@ class Trainer:
         if bool(config.teacher) != bool(config.loss.teacher):
             raise ValueError(f"{config.name} needs a teacher and the loss's weight for it, both or neither")
         self.teacher = open_teacher(config.teacher, folder.parent).to(device) if config.teacher else None
-        begin_learning(self.network, self.frozen)
+        begin_learning(self.network, self.frozen, config.statistics)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, config.decay), lr=config.rate)
         self.step, self.pictures, self.seconds = 0, 0, 0.0
