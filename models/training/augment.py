@@ -100,10 +100,10 @@ def foreground(sample: Sample) -> Picture:
     sure = (sample.alpha > 242).astype(np.float32)
     size = (0, 0)
     weight = cv2.GaussianBlur(sure, size, 4.0)
-    spread = cv2.GaussianBlur(sample.picture.astype(np.float32) * sure[..., None], size, 4.0)
-    spread /= np.maximum(weight, 1e-3)[..., None]
-    keep = np.where((sure > 0) | (weight < 1e-2), 1.0, 0.0)[..., None]
-    result: Picture = np.clip(sample.picture * keep + spread * (1 - keep), 0, 255).astype(np.uint8)
+    spread = cv2.GaussianBlur(sample.picture * sure[..., None], size, 4.0)
+    rim = (sure == 0) & (weight >= 1e-2)
+    result: Picture = sample.picture.copy()
+    result[rim] = np.clip(spread[rim] / weight[rim][:, None], 0, 255)
     return result
 
 
