@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,16 @@ from pathlib import Path
 
 from app import settings as settings_file
 from app.capture.devices import list_cameras
+from app.problems import DISPLAY_CURE, NO_DISPLAY
 from app.publish.factory import list_outputs
 from app.reports import device_text
 from backends import BACKENDS, child
 from models.manifest import ModelError, manifest
+
+OPEN_DISPLAY = [sys.executable, "-c", "from PySide6.QtGui import QGuiApplication; QGuiApplication([])"]
+"""Does what the window begins with, and fails as it would."""
+DISPLAY_SECONDS = 20.0
+"""A second is usual, most of it the loading of Qt; a display that hangs answers never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,15 @@ def _window() -> Iterator[Finding]:
     free = shutil.disk_usage(home).free
     yield Finding("disk", free > 1 << 30, f"{free >> 30} GiB free", "" if free > 1 << 30 else "Make room.")
     if sys.platform == "linux":
-        display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""
-        found = display or "none: the window needs one, `greenroom run` does not"
-        yield Finding("display", True, found)
+        yield _display(os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "")
+
+
+def _display(name: str) -> Finding:
+    """Whether Qt can open a window there, as it finds itself: in a child, for where it cannot it ends its process."""
+    if not name:
+        return Finding("display", True, "none: the window needs one, `greenroom run` does not")
+    try:
+        fine = subprocess.run(OPEN_DISPLAY, capture_output=True, timeout=DISPLAY_SECONDS, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        fine = False
+    return Finding("display", True, name) if fine else Finding("display", False, f"{name}: {NO_DISPLAY}", DISPLAY_CURE)

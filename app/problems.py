@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_DISPLAY = "the display does not answer, or a library of Qt's is missing (on Debian libxcb-cursor0)."
+DISPLAY_CURE = "Without a window: `greenroom run`."
+"""Said by the window's program and by `greenroom doctor`, which knows before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from app import doctor, reports, selection
@@ -87,3 +89,19 @@ def test_the_doctor_names_a_cure_for_all_that_is_missing(monkeypatch: pytest.Mon
     text = doctor.text(doctor.examine())
     for cure in ("Plug one in", "sudo modprobe v4l2loopback", "libnvinfer"):
         assert cure in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
+def test_the_doctor_asks_the_display_that_the_window_would_open_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def display() -> doctor.Finding:
+        return next(finding for finding in doctor.examine() if finding.check == "display")
+
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert not display().fine
+    assert "does not answer" in display().found and "greenroom run" in display().cure
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert display().fine
+    monkeypatch.delenv("DISPLAY")
+    assert display().fine and display().found.startswith("none")

@@ -12,20 +12,16 @@ from PySide6.QtWidgets import QApplication
 
 from app.gui.single import Single
 from app.gui.window import Window
-from app.problems import Problem
+from app.problems import DISPLAY_CURE, NO_DISPLAY, Problem
 from app.settings import Settings, settings_path
-
-NO_DISPLAY = (
-    "greenroom: The window cannot be opened: the display does not answer, or a library of Qt's is missing (on Debian "
-    "libxcb-cursor0). Without a window: `greenroom run`."
-)
 
 
 def _say(kind: QtMsgType, _: QMessageLogContext, text: str) -> None:
     """Print what Qt says; where it would end in a crash of its own, say what cures it."""
     print(text, file=sys.stderr)
     if kind == QtMsgType.QtFatalMsg:
-        print(NO_DISPLAY, file=sys.stderr, flush=True)
+        said = f"greenroom: The window cannot be opened: {NO_DISPLAY} {DISPLAY_CURE}"
+        print(said, file=sys.stderr, flush=True)
         os._exit(1)
 
 
