@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from test_golden import clip_frames
 
 from models import settle
-from models.evaluation import flat, groups, photographs, rooms, settling, skin
+from models.evaluation import empty, flat, groups, photographs, rooms, settling, skin
 from models.evaluation.__main__ import open_network
 from models.evaluation.failures import distance, fails, worst
 from models.evaluation.groups import Scored
@@ -234,6 +234,22 @@ def test_photographs_are_scored_by_their_hand_made_masks(
     (tmp_path / "masks" / "vik_2.png").unlink()
     assert photographs.main() == 1
     assert "lacks vik_2.jpg; gather models/cards/wild.csv" in capsys.readouterr().err
+
+
+def test_the_rooms_are_counted_in_which_something_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"r_{number}.jpg"), np.full((90, 120, 3), 90, np.uint8))
+    monkeypatch.setattr(empty, "open_network", lambda name, peers: lambda picture: NETWORKS[name](picture))
+    monkeypatch.setattr("sys.argv", ["empty", *NETWORKS, "--rooms", str(tmp_path)])
+    assert empty.main() == 0
+    printed = capsys.readouterr().out
+    assert "| right | 3 | 3 | 50.0 % |" in printed
+    assert "| nobody | 3 | 0 |  |" in printed
+    monkeypatch.setattr("sys.argv", ["empty", *NETWORKS, "--rooms", str(tmp_path / "nowhere")])
+    assert empty.main() == 1
+    assert "gather unseen-rooms.csv" in capsys.readouterr().err
 
 
 def test_people_are_made_flat_in_every_way_of_the_table() -> None:
