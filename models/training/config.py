@@ -53,8 +53,7 @@ class Config:
         frozen: the layers, by the beginnings of their names, that keep the start's weights and do not learn. Without
             the stem and the encoder's first stages, which see the most pixels, a step takes a quarter less time.
         statistics: whether the batch norms go on counting means and variances. If not, they stay as the start's and are
-            folded into the filters, which learn on; on a CPU a step takes a fifth less time (Ioffe and Szegedy 2015
-            count to keep a training from nothing stable; one that goes on from a trained network is).
+            folded into the filters, which learn on: passes over large tensors are saved.
         teacher: a finished run of a wider network for pictures of this size; its masks are learnt beside the truth, as
             much as the loss's weight says (Hinton et al. 2015). "" for none.
         mined: a run that `models.training.mine` was asked about: what was hard for it is seen more often. "" for none.
