@@ -52,8 +52,8 @@ CLOSEST = 4
 
 SEARCHED = tuple((x, y) for y in (3 / 8, 1 / 8) for x in (1 / 4, 0.0, 1 / 2))
 """Where the parts begin that are searched, as shares of the frame, of which each has half the width and height: by
-cameras people are in the middle, and on the floor rather than under the ceiling. Of five wild photographs in which the
-whole frame showed nobody, somebody was found in four at twice the size."""
+cameras people are in the middle, and on the floor rather than under the ceiling. Three of the five wild photographs in
+which `hd` saw nobody are found so (models/cards/hd.md, "Where it looks")."""
 
 SEARCH_MARGIN = 0.35
 """As `MARGIN`, of somebody who was found in a searched part, which may cut them."""

@@ -23,6 +23,9 @@ MEMORY, PROCESSORS = 4096, 2
 VIVID = "n_devs=1 vid_cap_nr=0 num_inputs=1 input_types=0 node_types=0x1 no_error_inj=1"
 """One webcam at /dev/video0 and nothing else."""
 
+OWN = ("/tmp", "/run", "/dev", "/proc", "/sys")
+"""What the guest mounts over the host's."""
+
 LOOPBACK = (ROOT / "packaging" / "linux" / "modprobe.d" / "greenroom-v4l2loopback.conf").read_text()
 """The loopback device as it is set up for users."""
 
@@ -81,7 +84,10 @@ def build() -> Machine:
 
     Raises:
         subprocess.CalledProcessError: a package cannot be fetched, or the module cannot be built.
+        RuntimeError: the guest would not see the project.
     """
+    if hidden := [folder for folder in OWN if ROOT.is_relative_to(folder)]:
+        raise RuntimeError(f"the guest has a {hidden[0]} of its own, which hides {ROOT}: clone the project elsewhere")
     version = _depends("linux-image-amd64", r"linux-image-(\S+)")
     folder = BUILD / version
     machine = Machine(folder / "boot" / f"vmlinuz-{version}", folder / "initramfs")
