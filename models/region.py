@@ -178,13 +178,16 @@ class Tracker:
         self._found_by_search = False
         self._asked: Region | None = None
         self._refused: Region | None = None
-        self._until_key = self._until_closer = self._until_asked = self._until_search = self._searched = 0
+        self._until_key = self._until_closer = self._until_asked = self._searched = 0
+        self._until_search = SOON  # not with the first frame, for which all wait
 
     def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
         """A frame's mask; see `Looking`."""
         whole = Region(0, 0, frame.shape[1], frame.shape[0])
         if self._is_another(frame) or whole != self._whole or fresh:
             self._begin_anew(whole)
+        if fresh:
+            self._until_search = 0
         self._until_asked -= 1
         if self._until_asked <= 0:
             self._refused = None
@@ -273,7 +276,7 @@ class Tracker:
         self._whole = self._region = whole
         self._waiting = self._asked = self._refused = None
         self._found_by_search = False
-        self._until_closer = self._until_search = self._searched = 0
+        self._until_closer = self._searched = 0
 
     def _look_around(self) -> None:
         """Look at what waits, the whole of the last key frame or a part of a frame that showed nobody.

@@ -130,10 +130,19 @@ def test_who_fills_the_frame_is_looked_at_as_before() -> None:
 
 
 def test_nobody_is_looked_for_everywhere_at_a_fifth_more() -> None:
+    frames = [scene()] * 35
     for patient in (False, True):
         network = Counting()
-        assert set(follow([scene()] * 30, network, patient=patient)) == {WHOLE}
-        assert network.runs == 30 + 30 // SOON
+        assert set(follow(frames, network, patient=patient)) == {WHOLE}
+        searched = 2 * len(SEARCHED) if patient else 35 // SOON - 1  # the last one waits for the next frame
+        assert network.runs == 35 + searched
+
+
+def test_scenes_that_change_all_the_time_are_not_searched_more_often() -> None:
+    network = Counting()
+    flashes = [np.full((SIZE[1], SIZE[0], 3), 100 * (n % 2), np.uint8) for n in range(35)]
+    assert set(follow(flashes, network)) == {WHOLE}
+    assert network.runs <= 35 + 35 // SOON
 
 
 class Nearsighted(Counting):
@@ -158,7 +167,7 @@ def test_who_is_too_far_away_for_the_network_is_found_by_searching(box: Box) -> 
     live = follow([scene(box)] * 60, Nearsighted())
     assert live[0] == WHOLE
     assert all(region != WHOLE and person.within(region) for region in live[SOON * len(SEARCHED) + 1 :])
-    alone = follow([scene(box)], Nearsighted(), patient=True)[0]
+    alone = tracked(Nearsighted(), patient=True).look(scene(box), fresh=True).region
     assert alone != WHOLE and person.within(alone)
 
 
