@@ -179,7 +179,7 @@ class Tracker:
         self._asked: Region | None = None
         self._refused: Region | None = None
         self._until_key = self._until_closer = self._until_asked = self._searched = 0
-        self._until_search = SOON  # not with the first frame, for which all wait
+        self._until_search = 0 if patient else SOON  # not with a call's first frame, for which all wait
 
     def __call__(self, frame: NDArray[np.uint8], *, fresh: bool = False) -> Look:
         """A frame's mask; see `Looking`."""

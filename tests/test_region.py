@@ -167,8 +167,10 @@ def test_who_is_too_far_away_for_the_network_is_found_by_searching(box: Box) -> 
     live = follow([scene(box)] * 60, Nearsighted())
     assert live[0] == WHOLE
     assert all(region != WHOLE and person.within(region) for region in live[SOON * len(SEARCHED) + 1 :])
-    alone = tracked(Nearsighted(), patient=True).look(scene(box), fresh=True).region
-    assert alone != WHOLE and person.within(alone)
+    look = tracked(Nearsighted(), patient=True).look
+    for _ in range(3):
+        alone = look(scene(box), fresh=True).region
+        assert alone != WHOLE and person.within(alone)
 
 
 def test_what_only_looks_like_somebody_when_enlarged_is_not_shown() -> None:
