@@ -86,17 +86,16 @@ def check_all(frames: list[Image], width: int, height: int) -> None:
     """Check every frame, and that the background moves forward through them.
 
     The card may be among them: it is what is shown until the first picture, and whenever a busy machine comes to a
-    standstill for a second.
+    standstill for a second. How many are cards, and how often one picture is seen again, is how fast the machine is.
 
     Raises:
-        AssertionError: a frame is wrong (see `check`), more than half are cards, or nothing moves.
+        AssertionError: a frame is wrong (see `check`), all but one are cards, or nothing moves.
     """
     pictures = [frame for frame in frames if not is_card(frame)]
-    assert len(pictures) * 2 >= len(frames), f"{len(frames) - len(pictures)} of {len(frames)} frames are the card"
+    assert len(pictures) >= 2, f"{len(frames) - len(pictures)} of {len(frames)} frames are the card"
     numbers = [check(frame, width, height) for frame in pictures]
     steps = [(later - earlier) % LENGTH for earlier, later in itertools.pairwise(numbers)]
-    # The camera shows 30 pictures a second, the background has 15: every other step stands still.
-    assert sum(step > 0 for step in steps) * 3 >= len(steps), f"it stands still: {numbers}"
+    assert any(step > 0 for step in steps), f"it stands still: {numbers}"
     assert all(step < LENGTH // 2 for step in steps), f"it goes back: {numbers}"
 
 

@@ -87,7 +87,7 @@ def pictures_in(path: Path, width: int, height: int) -> int:
 def first_start() -> None:
     """The camera's picture as it is, which tells that frames go all the way; ended politely."""
     greenroom = start("640x480", *RAW)
-    note(raw=read("raw", 6), state_on_air=state())
+    note(raw=read("raw", 20), state_on_air=state())
     note(first_exit=stop(greenroom, signal.SIGTERM), state_after_stop=state())
 
 

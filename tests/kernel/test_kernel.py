@@ -81,7 +81,7 @@ def test_the_person_of_the_clip_is_seen_before_the_effect(guest: Guest) -> None:
 
 def test_the_cameras_picture_goes_all_the_way(guest: Guest) -> None:
     frames = guest.frames("raw", FULL)
-    assert len(frames) == 6
+    assert len(frames) == 20  # of six, on a slow host, all but one may be the card
     pictures = [frame for frame in frames if not is_card(frame)]
     assert len(pictures) >= 3
     for picture in pictures:
